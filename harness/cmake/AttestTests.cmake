@@ -1,0 +1,53 @@
+# tests/<group>/*.cpp is one Boost.Test program a group; variants/<name>/test.cpp is one a variant. A test that takes more
+# than a few seconds is labelled slow: ctest -LE slow runs the default ones.
+find_package(Boost REQUIRED COMPONENTS unit_test_framework)
+find_program(ATTEST_PYTHON NAMES python3 HINTS /usr/bin NO_DEFAULT_PATH REQUIRED)
+
+add_library(attest_test_support INTERFACE)
+target_link_libraries(attest_test_support INTERFACE attest::options Boost::unit_test_framework attest::cli attest::sweep
+  attest::reports attest::variants nlohmann_json::nlohmann_json xtensor)
+target_compile_definitions(attest_test_support INTERFACE BOOST_TEST_DYN_LINK
+  ATTEST_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+  ATTEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+  ATTEST_BINARY="$<TARGET_FILE:attest>"
+  ATTEST_PYTHON="${ATTEST_PYTHON}")
+
+# attest_add_test(NAME SOURCES...): a Boost.Test program, run by ctest under its name.
+function(attest_add_test name)
+  set(main ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
+  if(NOT EXISTS ${main})
+    file(WRITE ${main} "#define BOOST_TEST_MODULE attest\n#include <boost/test/unit_test.hpp>\n")
+  endif()
+  add_executable(test_${name} ${ARGN} ${main})
+  target_link_libraries(test_${name} PRIVATE attest_test_support)
+  add_test(NAME ${name} COMMAND test_${name} --report_level=short --color_output=no)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+endfunction()
+
+foreach(group reference harness contract golden)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp)
+  if(sources)
+    attest_add_test(${group} ${sources})
+  endif()
+endforeach()
+
+file(GLOB variant_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/*/test.cpp)
+foreach(source IN LISTS variant_tests)
+  cmake_path(GET source PARENT_PATH folder)
+  cmake_path(GET folder FILENAME name)
+  attest_add_test(variant_${name} ${source})
+endforeach()
+
+# tests/<group>/test_*.py are programs that exit 0 on success; test_slow_*.py are labelled slow.
+file(GLOB python_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/test_*.py)
+foreach(source IN LISTS python_tests)
+  cmake_path(GET source STEM name)
+  cmake_path(GET source PARENT_PATH folder)
+  cmake_path(GET folder FILENAME group)
+  string(REGEX REPLACE "^test_" "" name ${name})
+  add_test(NAME ${group}_${name} COMMAND ${ATTEST_PYTHON} ${source} --attest $<TARGET_FILE:attest> --build ${CMAKE_BINARY_DIR})
+  set_tests_properties(${group}_${name} PROPERTIES TIMEOUT 1800)
+  if(name MATCHES "^slow_")
+    set_tests_properties(${group}_${name} PROPERTIES LABELS slow RUN_SERIAL TRUE)
+  endif()
+endforeach()
