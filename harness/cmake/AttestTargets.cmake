@@ -28,10 +28,15 @@ function(attest_set_isa_flags)
   endforeach()
 endfunction()
 
-# attest_add_module(NAME FOLDER [EXCLUDE file...] LINKS target...): a static library of all sources of one folder.
+# attest_add_module(NAME FOLDER [SUBFOLDERS folder...] [EXCLUDE file...] LINKS target...): a static library of all
+# sources of one folder.
 function(attest_add_module name folder)
-  cmake_parse_arguments(module "" "" "EXCLUDE;LINKS" ${ARGN})
+  cmake_parse_arguments(module "" "" "SUBFOLDERS;EXCLUDE;LINKS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cpp)
+  foreach(subfolder IN LISTS module_SUBFOLDERS)
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/${subfolder}/*.cpp)
+    list(APPEND sources ${more})
+  endforeach()
   foreach(excluded IN LISTS module_EXCLUDE)
     list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${folder}/${excluded})
   endforeach()

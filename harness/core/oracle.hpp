@@ -49,6 +49,8 @@ struct OutputRow {
   std::vector<std::int64_t> index;  ///< its leading indices; one less than its rank, or all of them (a scalar line)
   std::vector<double> value;        ///< correctly rounded to double but for the reference's own error
   std::vector<double> bound;        ///< rule F: no honest kernel of that arithmetic errs more, element by element
+  std::vector<double> plain;        ///< what a textbook kernel of the problem's type gives, for the rule "at most twice
+                                    ///< the error of a plain kernel" that is reported beside; may be empty
 };
 
 /// Computes the truth, and the bound that follows from a kernel's arithmetic, a row at a time, in double.

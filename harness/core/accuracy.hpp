@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace attest {
+
+/// How far one output tensor is from the truth, over the rows that were checked.
+struct AccuracyFigures {
+  std::string output;         ///< the tensor's name
+  std::int64_t elements = 0;  ///< elements compared
+  double max_abs_error = 0.0;
+  double rmse = 0.0;           ///< root of the mean squared error
+  double max_rel_error = 0.0;  ///< largest |error| / |truth| where the truth is not 0
+  double ulp_median = 0.0;     ///< error in units in the last place of the output's type, at the truth
+  double ulp_p99 = 0.0;
+  double ulp_max = 0.0;
+  double cosine = 1.0;                ///< cosine between result and truth, all elements as one vector
+  double error_over_bound = 0.0;      ///< rule F: largest |error| / bound; must not exceed 1
+  double plain_rmse = -1.0;           ///< RMSE of a plain kernel of the same type; negative: not computed
+  double plain_max_abs_error = -1.0;  ///< its largest error; negative: not computed
+  std::string worst;                  ///< the element with the largest error over bound: index, expected, got, bound
+};
+
+/// What one rule said.
+struct RuleResult {
+  std::string rule;    ///< "F"; P, S and M when they apply
+  double ratio = 0.0;  ///< figure over its limit; passed when not above 1
+  bool passed = false;
+};
+
+/// The proof of one result.
+struct Accuracy {
+  std::int64_t rows_checked = 0;
+  std::int64_t rows_total = 0;
+  std::vector<RuleResult> rules;
+  std::vector<AccuracyFigures> outputs;  ///< the variant's main output first
+};
+
+}  // namespace attest

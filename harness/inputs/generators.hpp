@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "harness/core/variant.hpp"
+
+namespace attest {
+
+/// One kind of generated input. Which verdict rules apply follows from its nature.
+struct InputKind {
+  std::string_view name;
+  std::string_view summary;  ///< one line: the distribution
+  bool continuous = true;    ///< rounding errors are independent, with mean zero: probabilistic rules hold
+  bool exchangeable = true;  ///< the order of the keys means nothing
+};
+
+/// Every kind, in the order of the documentation: normal, outliers, large_logits, peaked, uniform_scores, two_valued,
+/// padded, fully_masked_rows, nan_behind_mask, near_overflow, minus12, minilm.
+std::span<const InputKind> input_kinds();
+
+/// The kind of that name. Throws Error (exit 2) listing the known ones.
+const InputKind& find_input_kind(std::string_view name);
+
+/// Which optional tensors the kind brings.
+Presence presence_of_inputs(std::string_view kind);
+
+/// Whether the kind can be made for this variant and problem (minilm has fixed head sizes, near_overflow is for f16).
+Support supports_inputs(std::string_view kind, const Variant& variant, const Problem& problem);
+
+/// Every input tensor of the variant for this problem, in the problem's type, values drawn by a counter-based generator
+/// keyed by `seed`, the tensor's name and the element's index: the same on every machine and for any thread count.
+/// Throws Error when supports_inputs() says no.
+TensorStorage generate_inputs(std::string_view kind, const Variant& variant, const Problem& problem,
+                              std::uint64_t seed);
+
+/// Bytes that generate_inputs() and the outputs will take, for planning.
+double predicted_tensor_bytes(const Variant& variant, const Problem& problem, const Presence& presence);
+
+/// Makes the inputs of a variant from the arrays of a file: those that the variant names, converted to the problem's
+/// type; shapes are checked against the problem. Throws Error naming `place` and the array.
+TensorStorage inputs_from_file(const TensorSet& arrays, const Variant& variant, const Problem& problem,
+                               std::string_view place);
+
+}  // namespace attest

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "harness/core/accuracy.hpp"
+#include "harness/core/oracle.hpp"
+#include "harness/core/tensor.hpp"
+#include "harness/core/variant.hpp"
+#include "harness/core/verdict.hpp"
+
+namespace attest {
+
+/// How much is checked.
+struct VerifyOptions {
+  double budget = 2e8;         ///< keys times head dims that may be worked through; beyond it rows are sampled
+  std::int64_t min_rows = 64;  ///< rows checked at least (all of them where there are fewer)
+  std::uint64_t seed = 1;      ///< of the sample
+  int threads = 1;
+};
+
+/// A verdict with its proof.
+struct Verification {
+  Verdict verdict;
+  Accuracy accuracy;
+};
+
+/// The oracle of a variant: its own, or the reference for its spec.
+std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& problem, const TensorSet& inputs,
+                                    const TensorSet& outputs);
+
+/// Judges `outputs` against the oracle, line by line: every element must satisfy !(error > bound), NaN where and only
+/// where the truth is NaN, infinities equal. Rows are all of them, or a seeded, stratified sample (first, last, window
+/// and tile edges, random) of every head.
+Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
+                    const TensorSet& outputs, const VerifyOptions& options);
+
+/// The places that verify() checks, in order: all when the budget allows, else the sample.
+std::vector<RowPlace> rows_to_check(const Oracle& oracle, const Problem& problem, const VerifyOptions& options);
+
+/// Compares with values from elsewhere: every element must satisfy |got - expected| <= atol + rtol*|expected|.
+Verification compare_expected(const TensorView& got, const TensorView& expected, std::string_view output, double rtol,
+                              double atol);
+
+/// The oracle's own values of `output`, in double, all rows.
+Tensor reference_output(const Oracle& oracle, std::string_view output, const Shape& shape);
+
+/// A 64-bit hash of the outputs' bytes, for telling whether a later run produced the proven result again.
+std::uint64_t hash_outputs(const TensorSet& outputs);
+
+}  // namespace attest
