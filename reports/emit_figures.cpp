@@ -1,0 +1,298 @@
+// Figures as data and program: a TSV that a person can read and a gnuplot program that draws it. The legend is laid out
+// here, above the panels, so that it never covers data, and the ranges and ticks come from ticks.hpp.
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <tuple>
+
+#include "reports/emit.hpp"
+#include "reports/format.hpp"
+#include "reports/palette.hpp"
+#include "reports/ticks.hpp"
+
+namespace attest::reports {
+namespace {
+
+constexpr double legend_row = 22;      // pixels
+constexpr double character_width = 7;  // of the legend's face, generous
+constexpr double panel_height = 360;
+constexpr double margin_left = 84, margin_right = 22, margin_top = 34, margin_bottom = 56;
+
+struct Canvas {
+  int columns = 1;
+  int rows = 1;
+  double panel_width = 0;
+  double width = 0;
+  double height = 0;
+  double legend_height = 0;
+  int legend_columns = 1;
+};
+
+struct LegendEntry {
+  std::string name;
+  std::string kernel;
+};
+
+/// Every series of the figure once, in the order of the kernels, so that the legends of all figures agree.
+std::vector<LegendEntry> legend_entries(const Figure& figure, const std::vector<std::string>& kernels) {
+  std::vector<std::tuple<std::size_t, std::string, std::string>> keys;
+  for (const Panel& panel : figure.panels) {
+    for (const Series& series : panel.series) {
+      const auto place = std::find(kernels.begin(), kernels.end(), series.kernel) - kernels.begin();
+      keys.emplace_back(static_cast<std::size_t>(place), series.name, series.kernel);
+    }
+  }
+  std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+  std::vector<LegendEntry> entries;
+  for (const auto& [place, name, kernel] : keys)
+    entries.push_back({name, kernel});
+  return entries;
+}
+
+Canvas lay_out(const Figure& figure, const std::vector<LegendEntry>& entries) {
+  const int panels = std::max<int>(1, static_cast<int>(figure.panels.size()));
+  Canvas canvas;
+  canvas.columns = panels == 1 ? 1 : panels == 2 || panels == 4 ? 2 : 3;
+  canvas.rows = (panels + canvas.columns - 1) / canvas.columns;
+  canvas.panel_width = canvas.columns == 1 ? 860 : canvas.columns == 2 ? 500 : 400;
+  canvas.width = canvas.columns * canvas.panel_width;
+  std::size_t longest = 1;
+  for (const LegendEntry& entry : entries)
+    longest = std::max(longest, entry.name.size());
+  const double entry_width = 52 + character_width * static_cast<double>(longest);
+  canvas.legend_columns = std::max(1, static_cast<int>((canvas.width - 40) / entry_width));
+  const int count = static_cast<int>(entries.size());
+  const int legend_rows = (count + canvas.legend_columns - 1) / canvas.legend_columns;
+  // Even columns: 8 entries where 7 fit are two rows of four.
+  if (legend_rows > 0) canvas.legend_columns = (count + legend_rows - 1) / legend_rows;
+  canvas.legend_height = 14 + legend_row * legend_rows;
+  canvas.height = canvas.legend_height + canvas.rows * panel_height;
+  return canvas;
+}
+
+std::string style_text(const LineStyle& style, double size) {
+  return fmt::format("lc rgb '{}' pt {} dt {} lw 1.8 ps {}", style.colour, style.mark, style.dash, exact_number(size));
+}
+
+std::string legend(const std::vector<LegendEntry>& entries, const Canvas& canvas,
+                   const std::vector<std::string>& kernels) {
+  std::string text;
+  const double column_width = (canvas.width - 40) / canvas.legend_columns;
+  int tag = 1;
+  for (const LegendEntry& entry : entries) {
+    const int place = tag - 1;
+    const double x = 24 + column_width * (place % canvas.legend_columns);
+    const double y = canvas.height - 16 - legend_row * (place / canvas.legend_columns);
+    const LineStyle style = line_style(entry.kernel, kernels);
+    const auto across = [&](double pixels) { return fmt::format("{:.5f}", pixels / canvas.width); };
+    const std::string up = fmt::format("{:.5f}", y / canvas.height);
+    text += fmt::format("set arrow {} from screen {},{} to screen {},{} nohead lc rgb '{}' dt {} lw 1.8\n", tag,
+                        across(x), up, across(x + 34), up, style.colour, style.dash);
+    text += fmt::format("set label {} '' at screen {},{} point {}\n", 2 * tag - 1, across(x + 17), up,
+                        fmt::format("lc rgb '{}' pt {} ps 0.8", style.colour, style.mark));
+    text +=
+        fmt::format("set label {} {} at screen {},{} left\n", 2 * tag, gnuplot_string(entry.name), across(x + 41), up);
+    ++tag;
+  }
+  return text;
+}
+
+std::string tick_list(const AxisLayout& layout) {
+  std::string text;
+  for (const auto& [value, label] : layout.ticks) {
+    if (!text.empty()) text += ", ";
+    text += fmt::format("{} {}{}", gnuplot_string(label), exact_number(value), label.empty() ? " 1" : "");
+  }
+  return "(" + text + ")";
+}
+
+std::string axis_label(const Axis& axis) {
+  // Lengths, seconds and bytes carry their unit on every tick.
+  if (axis.unit.empty() || axis.quantity != Quantity::plain) return axis.label;
+  return axis.label + " (" + axis.unit + ")";
+}
+
+AxisLayout x_layout(const Figure& figure, const Panel& panel, int most) {
+  std::vector<double> values;
+  for (const Series& series : panel.series) {
+    for (const Point& point : series.points)
+      values.push_back(point.x);
+  }
+  return lay_out_axis(figure.x, values, most);
+}
+
+/// The panel's range of y, with room at the top for `words` lines of statuses.
+AxisLayout y_layout(const Figure& figure, const Panel& panel, int words) {
+  std::vector<double> values;
+  for (const Series& series : panel.series) {
+    for (const Point& point : series.points) {
+      if (!point.y) continue;
+      values.push_back(*point.y);
+      if (point.interval) {
+        values.push_back(point.interval->low);
+        values.push_back(point.interval->high);
+      }
+    }
+  }
+  AxisLayout layout = lay_out_axis(figure.y, values, 9);
+  const double share = 0.07 * words / (1 - std::min(0.07 * words, 0.7));
+  layout.high = figure.y.scale == Scale::linear ? layout.high + share * (layout.high - layout.low)
+                                                : layout.high * std::pow(layout.high / layout.low, share);
+  return layout;
+}
+
+/// Words for the points that gave no figure, one line a series, each with the kernel's mark.
+struct StatusWords {
+  std::string text;
+  int lines = 0;
+};
+
+StatusWords status_words(const Panel& panel, const std::vector<std::string>& kernels, int tag) {
+  StatusWords words;
+  for (const Series& series : panel.series) {
+    bool any = false;
+    for (const Point& point : series.points) {
+      if (point.y) continue;
+      any = true;
+      const LineStyle style = line_style(series.kernel, kernels);
+      words.text += fmt::format(
+          "set label {} {} at first {}, graph {:.3f} left font ',10' textcolor rgb '#444444' "
+          "point lc rgb '{}' pt {} ps 0.6 offset 0.8,0\n",
+          tag++, gnuplot_string(point.status), exact_number(point.x), 0.965 - 0.065 * words.lines, style.colour,
+          style.mark);
+    }
+    if (any) ++words.lines;
+  }
+  return words;
+}
+
+struct PanelPlace {
+  int position = 0;     // among the panels
+  int first_index = 0;  // of the panel's first series in the TSV
+  int first_tag = 1;    // of labels: those of the legend come before
+};
+
+std::string panel_program(const Report& report, const Figure& figure, const Panel& panel, const Canvas& canvas,
+                          PanelPlace place) {
+  const int column = place.position % canvas.columns;
+  const int row = place.position / canvas.columns;
+  const double left = column * canvas.panel_width + margin_left;
+  const double right = (column + 1) * canvas.panel_width - margin_right;
+  const double top = canvas.height - canvas.legend_height - row * panel_height - margin_top;
+  const double bottom = canvas.height - canvas.legend_height - (row + 1) * panel_height + margin_bottom;
+  const StatusWords words = status_words(panel, report.kernels, place.first_tag);
+  const AxisLayout x = x_layout(figure, panel, static_cast<int>((right - left) / 52));
+  const AxisLayout y = y_layout(figure, panel, words.lines);
+
+  std::string text = fmt::format("\nset lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left / canvas.width,
+                                 right / canvas.width);
+  text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", top / canvas.height,
+                      bottom / canvas.height);
+  text += fmt::format("set title {} offset 0,-0.4\n", gnuplot_string(panel.title));
+  text += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", exact_number(x.low), exact_number(x.high),
+                      exact_number(y.low), exact_number(y.high));
+  text += fmt::format("set xtics {}\nset ytics {}\n", tick_list(x), tick_list(y));
+  text += words.text;
+
+  std::string clauses;
+  const auto add = [&clauses](const std::string& clause) {
+    clauses += (clauses.empty() ? "plot " : ", \\\n     ") + clause;
+  };
+  const std::string data = gnuplot_string(figure.id + ".tsv");
+  int index = place.first_index;
+  for (const Series& series : panel.series) {
+    const LineStyle style = line_style(series.kernel, report.kernels);
+    const bool intervals = std::any_of(series.points.begin(), series.points.end(),
+                                       [](const Point& point) { return point.interval.has_value(); });
+    if (intervals) {
+      add(fmt::format("{} index {} using 1:2:3:4 with yerrorbars lc rgb '{}' pt 0 lw 1.2", data, index, style.colour));
+    }
+    add(fmt::format("{} index {} using 1:2 with linespoints {}", data, index, style_text(style, 0.8)));
+    ++index;
+  }
+  text += clauses.empty() ? "plot NaN\n" : clauses + "\n";
+  return text + "unset label\n";
+}
+
+const char* log_command(const Axis& axis, char name) {
+  if (axis.scale == Scale::linear) return "";
+  if (axis.scale == Scale::log2) return name == 'x' ? "set logscale x 2\n" : "set logscale y 2\n";
+  return name == 'x' ? "set logscale x 10\n" : "set logscale y 10\n";
+}
+
+std::string program(const Report& report, const Figure& figure) {
+  const std::vector<LegendEntry> entries = legend_entries(figure, report.kernels);
+  const Canvas canvas = lay_out(figure, entries);
+  std::string text =
+      fmt::format("# {}\n# Draw again, in this folder: gnuplot {}.gp\n", tsv_field(figure.title), figure.id);
+  text += fmt::format(
+      "set encoding utf8\n"
+      "set terminal svg size {:.0f},{:.0f} noenhanced font 'sans-serif,13' background '#ffffff' name {}\n"
+      "set output {}\n"
+      "set datafile separator tab\n"
+      "set border 3 lc rgb '#555555'\n"
+      "set grid xtics ytics lc rgb '#dddddd' lt 1 lw 0.7\n"
+      "set tics nomirror out scale 0.6,0.3\n"
+      "unset key\n",
+      canvas.width, canvas.height, gnuplot_string(figure.id), gnuplot_string(figure.id + ".svg"));
+  text += log_command(figure.x, 'x');
+  text += log_command(figure.y, 'y');
+  text += fmt::format("set xlabel {}\nset ylabel {}\nset multiplot\n\n", gnuplot_string(axis_label(figure.x)),
+                      gnuplot_string(axis_label(figure.y)));
+  text += legend(entries, canvas, report.kernels);
+  int position = 0;
+  int index = 0;
+  for (const Panel& panel : figure.panels) {
+    // The legend's arrows and labels belong to the first plot alone; a later one would draw them again.
+    if (position == 1) text += "unset arrow\n";
+    const int first_tag = position == 0 ? static_cast<int>(2 * entries.size()) + 1 : 1;
+    text += panel_program(report, figure, panel, canvas, {position, index, first_tag});
+    ++position;
+    index += static_cast<int>(panel.series.size());
+  }
+  return text + "\nunset multiplot\nunset output\n";
+}
+
+std::string data(const Figure& figure) {
+  std::string text = fmt::format("# {}\n# x\ty\tlow\thigh\tstatus\tseries\tkernel\tpanel\n", tsv_field(figure.title));
+  text += fmt::format("# x: {} [{}]; y: {} [{}]; NaN where there is no figure; two empty lines part the series\n",
+                      tsv_field(figure.x.label), tsv_field(figure.x.unit), tsv_field(figure.y.label),
+                      tsv_field(figure.y.unit));
+  bool first = true;
+  for (const Panel& panel : figure.panels) {
+    for (const Series& series : panel.series) {
+      if (!first) text += "\n\n";
+      first = false;
+      // An empty block would shift the numbers of all that follow.
+      if (series.points.empty()) text += "NaN\tNaN\tNaN\tNaN\tnone\t\t\t\n";
+      for (const Point& point : series.points) {
+        const auto optional = [](bool there, double value) { return there ? exact_number(value) : std::string("NaN"); };
+        text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", exact_number(point.x),
+                            optional(point.y.has_value(), point.y.value_or(0)),
+                            optional(point.interval.has_value(), point.interval.value_or(Interval{}).low),
+                            optional(point.interval.has_value(), point.interval.value_or(Interval{}).high),
+                            tsv_field(point.status), tsv_field(series.name), tsv_field(series.kernel),
+                            tsv_field(panel.title));
+      }
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Files emit_figure_sources(const Report& report) {
+  Files files;
+  for (const Section& section : report.sections) {
+    for (const Block& block : section.blocks) {
+      const auto* figure = std::get_if<Figure>(&block);
+      if (figure == nullptr) continue;
+      files["figures/" + figure->id + ".tsv"] = data(*figure);
+      files["figures/" + figure->id + ".gp"] = program(report, *figure);
+    }
+  }
+  return files;
+}
+
+}  // namespace attest::reports

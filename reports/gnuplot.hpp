@@ -1,0 +1,22 @@
+// Draws figures with gnuplot as a child process.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "reports/emit.hpp"
+
+namespace attest::reports {
+
+/// Runs `program` (looked up in PATH) on <id>.gp of every id, in `folder`, and reads <id>.svg back. It runs without a
+/// shell, without a start-up file and with a fixed environment. Figures that could not be drawn are missing from the
+/// result, whose `problem` then says why in one line; it never throws for that.
+RenderedFigures render_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
+                               const std::string& program = "gnuplot");
+
+/// `svg` as an element to stand in an HTML page beside others: no XML prolog, and every id, and every reference to one,
+/// begins with `prefix`.
+std::string inline_svg(const std::string& svg, const std::string& prefix);
+
+}  // namespace attest::reports
