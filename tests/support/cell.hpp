@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "harness/backends/backend.hpp"
+#include "harness/core/registry.hpp"
+#include "harness/inputs/generators.hpp"
+#include "harness/verify/verify.hpp"
+
+namespace attest::test {
+
+/// One kernel on one problem, as the harness would run it: inputs generated, kernel run once, every row judged.
+struct Cell {
+  Cell(const KernelEntry& kernel, const Problem& cell_problem, std::string_view kind, int threads = 2,
+       std::uint64_t seed = 1)
+      : entry(kernel),
+        problem(cell_problem),
+        storage(generate_inputs(kind, *kernel.variant, problem, seed)),
+        inputs(storage.views()),
+        execution(find_backend("cpu").prepare(*entry.variant, *entry.kernel, problem, inputs, threads)) {
+    execution->run();
+  }
+  Cell(const Cell&) = delete;
+
+  Verification judge() {
+    const auto oracle = make_oracle(*entry.variant, problem, inputs, execution->outputs());
+    VerifyOptions options;
+    options.budget = 1e18;
+    options.threads = 2;
+    return verify(*oracle, problem, entry.kernel->arithmetic(problem), execution->outputs(), options);
+  }
+
+  KernelEntry entry;
+  Problem problem;
+  TensorStorage storage;
+  TensorSet inputs;
+  std::unique_ptr<Execution> execution;
+};
+
+/// Whether the kernel runs on the CPU and takes the problem with that kind of input.
+inline bool takes(const KernelEntry& entry, const Problem& problem, std::string_view kind) {
+  return entry.kernel->backend == "cpu" && supports_inputs(kind, *entry.variant, problem) &&
+         supports(*entry.variant, *entry.kernel, problem, presence_of_inputs(kind));
+}
+
+}  // namespace attest::test
