@@ -1,0 +1,289 @@
+#include "harness/store/record.hpp"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "harness/core/error.hpp"
+#include "harness/core/problem.hpp"
+
+namespace attest {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// JSON has no infinity and no NaN; a failed cell has both. They are kept as the words that C and Python read back.
+Json number(double value) {
+  if (std::isfinite(value)) return value;
+  if (std::isnan(value)) return "nan";
+  return value > 0 ? "inf" : "-inf";
+}
+
+// 64-bit hashes are text, since many readers of JSON keep numbers as doubles.
+Json hash_text(std::uint64_t hash) {
+  return fmt::format("{:016x}", hash);
+}
+
+class Reader {
+ public:
+  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
+    if (!json_.is_object()) complain(place_, "is no JSON object", "give one object a record");
+  }
+
+  const Json& at(const char* key) const {
+    const auto found = json_.find(key);
+    if (found == json_.end()) complain(place_, fmt::format("key '{}' is absent", key), "every record has it");
+    return *found;
+  }
+  bool has(const char* key) const { return json_.contains(key); }
+
+  template <class T>
+  T get(const char* key) const {
+    const Json& value = at(key);
+    bool right = false;
+    if constexpr (std::is_same_v<T, bool>) {
+      right = value.is_boolean();
+    } else if constexpr (std::is_integral_v<T>) {
+      right = value.is_number_integer();
+    } else {
+      right = value.is_string();
+    }
+    if (!right) refuse(key, value);
+    return value.get<T>();
+  }
+
+  double real(const char* key) const { return real(key, at(key)); }
+
+  std::vector<double> reals(const char* key) const {
+    const Json& list = array(key);
+    std::vector<double> values;
+    values.reserve(list.size());
+    for (const Json& value : list)
+      values.push_back(real(key, value));
+    return values;
+  }
+
+  std::uint64_t hash(const char* key) const {
+    const auto text = get<std::string>(key);
+    if (text.size() != 16 || text.find_first_not_of("0123456789abcdef") != std::string::npos) refuse(key, at(key));
+    return std::stoull(text, nullptr, 16);
+  }
+
+  const Json& array(const char* key) const {
+    const Json& list = at(key);
+    if (!list.is_array()) refuse(key, list);
+    return list;
+  }
+
+ private:
+  [[noreturn]] void refuse(const char* key, const Json& value) const {
+    complain(place_, fmt::format("key '{}' has the value {}", key, value.dump()), "its type is another");
+  }
+
+  double real(const char* key, const Json& value) const {
+    if (value.is_number()) return value.get<double>();
+    if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
+    if (value == "inf") return std::numeric_limits<double>::infinity();
+    if (value == "-inf") return -std::numeric_limits<double>::infinity();
+    refuse(key, value);
+  }
+
+  const Json& json_;
+  std::string place_;
+};
+
+Json figures_to_json(const AccuracyFigures& figures) {
+  return {{"output", figures.output},
+          {"elements", figures.elements},
+          {"max_abs_error", number(figures.max_abs_error)},
+          {"rmse", number(figures.rmse)},
+          {"max_rel_error", number(figures.max_rel_error)},
+          {"ulp_median", number(figures.ulp_median)},
+          {"ulp_p99", number(figures.ulp_p99)},
+          {"ulp_max", number(figures.ulp_max)},
+          {"cosine", number(figures.cosine)},
+          {"error_over_bound", number(figures.error_over_bound)},
+          {"plain_rmse", number(figures.plain_rmse)},
+          {"plain_max_abs_error", number(figures.plain_max_abs_error)},
+          {"worst", figures.worst}};
+}
+
+AccuracyFigures figures_from_json(const Json& json) {
+  const Reader read(json, "record, outputs");
+  return {.output = read.get<std::string>("output"),
+          .elements = read.get<std::int64_t>("elements"),
+          .max_abs_error = read.real("max_abs_error"),
+          .rmse = read.real("rmse"),
+          .max_rel_error = read.real("max_rel_error"),
+          .ulp_median = read.real("ulp_median"),
+          .ulp_p99 = read.real("ulp_p99"),
+          .ulp_max = read.real("ulp_max"),
+          .cosine = read.real("cosine"),
+          .error_over_bound = read.real("error_over_bound"),
+          .plain_rmse = read.real("plain_rmse"),
+          .plain_max_abs_error = read.real("plain_max_abs_error"),
+          .worst = read.get<std::string>("worst")};
+}
+
+Json round_to_json(const RoundRecord& round) {
+  Json seconds = Json::array();
+  for (const double sample : round.seconds)
+    seconds.push_back(number(sample));
+  return {{"round", round.round},
+          {"position", round.position},
+          {"iterations", round.iterations},
+          {"stopped_by", round.stopped_by},
+          {"peak_flops", number(round.peak_flops)},
+          {"output_hash", hash_text(round.output_hash)},
+          {"seconds", std::move(seconds)}};
+}
+
+RoundRecord round_from_json(const Json& json) {
+  const Reader read(json, "record, rounds");
+  return {.round = read.get<int>("round"),
+          .position = read.get<int>("position"),
+          .seconds = read.reals("seconds"),
+          .iterations = read.get<std::int64_t>("iterations"),
+          .stopped_by = read.get<std::string>("stopped_by"),
+          .peak_flops = read.real("peak_flops"),
+          .output_hash = read.hash("output_hash")};
+}
+
+std::string dtype_of(const std::string& problem) {
+  try {
+    return std::string(name_of(parse_partial_problem(problem, "problem").dtype.value_or(DType::f32)));
+  } catch (const Error&) {
+    return "";
+  }
+}
+
+void add_timing(Json& json, const CellRecord& record) {
+  const TimingSummary& timing = *record.timing;
+  json["seconds_median"] = number(timing.seconds_median);
+  json["seconds_ci_low"] = number(timing.seconds_ci_low);
+  json["seconds_ci_high"] = number(timing.seconds_ci_high);
+  json["seconds_min"] = number(timing.seconds_min);
+  json["seconds_max"] = number(timing.seconds_max);
+  json["samples"] = timing.samples;
+  json["outliers"] = timing.outliers;
+  json["gflops"] = number(record.gflops());
+  json["percent_of_peak"] = number(record.percent_of_peak());
+  json["peak_flops"] = number(record.peak_flops);
+}
+
+}  // namespace
+
+std::string CellKey::text() const {
+  return fmt::format("{} {} {}", kernel, backend, shape_text());
+}
+
+std::string CellKey::shape_text() const {
+  return fmt::format("{} inputs={} threads={}", problem, inputs, threads);
+}
+
+double CellRecord::gflops() const {
+  return timing && timing->seconds_median > 0.0 ? flops / timing->seconds_median * 1e-9 : 0.0;
+}
+
+double CellRecord::percent_of_peak() const {
+  return peak_flops > 0.0 ? 100.0 * gflops() * 1e9 / peak_flops : 0.0;
+}
+
+nlohmann::ordered_json to_json(const CellRecord& record) {
+  const AccuracyFigures main = record.accuracy.outputs.empty() ? AccuracyFigures{} : record.accuracy.outputs.front();
+  Json json{{"kernel", record.key.kernel},
+            {"variant", record.key.kernel.substr(0, record.key.kernel.find('/'))},
+            {"backend", record.key.backend},
+            {"problem", record.key.problem},
+            {"dtype", dtype_of(record.key.problem)},
+            {"inputs", record.key.inputs},
+            {"threads", record.key.threads},
+            {"verdict", name_of(record.verdict.outcome)},
+            {"reason", record.verdict.reason},
+            {"rows_checked", record.accuracy.rows_checked},
+            {"rows_total", record.accuracy.rows_total},
+            {"max_abs_error", number(main.max_abs_error)},
+            {"rmse", number(main.rmse)},
+            {"error_over_bound", number(main.error_over_bound)}};
+  Json rules = Json::array();
+  for (const RuleResult& rule : record.accuracy.rules) {
+    rules.push_back({{"rule", rule.rule}, {"ratio", number(rule.ratio)}, {"passed", rule.passed}});
+  }
+  Json outputs = Json::array();
+  for (const AccuracyFigures& figures : record.accuracy.outputs)
+    outputs.push_back(figures_to_json(figures));
+  json["rules"] = std::move(rules);
+  json["outputs"] = std::move(outputs);
+  json["approximation"] = record.approximation;
+  json["flops"] = number(record.flops);
+  json["flops_conventional"] = number(record.flops_conventional);
+  json["io_bytes"] = number(record.io_bytes);
+  json["tensor_bytes"] = record.tensor_bytes;
+  json["workspace_bytes_predicted"] = record.workspace_bytes_predicted;
+  json["workspace_bytes_measured"] = record.workspace_bytes_measured;
+  json["resident_growth_bytes"] = record.resident_growth_bytes;
+  json["output_hash"] = hash_text(record.output_hash);
+  json["seed"] = record.seed;
+  json["check_seconds"] = number(record.check_seconds);
+  if (record.timing) add_timing(json, record);
+  if (!record.rounds.empty()) {
+    Json rounds = Json::array();
+    for (const RoundRecord& round : record.rounds)
+      rounds.push_back(round_to_json(round));
+    json["rounds"] = std::move(rounds);
+  }
+  json["reproduce"] = record.reproduce;
+  return json;
+}
+
+CellRecord record_from_json(const nlohmann::ordered_json& json) {
+  const Reader read(json, "record");
+  CellRecord record;
+  record.key = {.kernel = read.get<std::string>("kernel"),
+                .backend = read.get<std::string>("backend"),
+                .problem = read.get<std::string>("problem"),
+                .inputs = read.get<std::string>("inputs"),
+                .threads = read.get<int>("threads")};
+  const auto outcome = outcome_named(read.get<std::string>("verdict"));
+  if (!outcome) complain("record", fmt::format("verdict {} is unknown", read.at("verdict").dump()), "see the manual");
+  record.verdict = {*outcome, read.get<std::string>("reason")};
+  record.accuracy.rows_checked = read.get<std::int64_t>("rows_checked");
+  record.accuracy.rows_total = read.get<std::int64_t>("rows_total");
+  for (const Json& entry : read.array("rules")) {
+    const Reader rule(entry, "record, rules");
+    record.accuracy.rules.push_back(
+        {.rule = rule.get<std::string>("rule"), .ratio = rule.real("ratio"), .passed = rule.get<bool>("passed")});
+  }
+  for (const Json& entry : read.array("outputs"))
+    record.accuracy.outputs.push_back(figures_from_json(entry));
+  record.approximation = read.get<bool>("approximation");
+  record.flops = read.real("flops");
+  record.flops_conventional = read.real("flops_conventional");
+  record.io_bytes = read.real("io_bytes");
+  record.tensor_bytes = read.get<std::int64_t>("tensor_bytes");
+  record.workspace_bytes_predicted = read.get<std::int64_t>("workspace_bytes_predicted");
+  record.workspace_bytes_measured = read.get<std::int64_t>("workspace_bytes_measured");
+  record.resident_growth_bytes = read.get<std::int64_t>("resident_growth_bytes");
+  record.output_hash = read.hash("output_hash");
+  record.seed = read.get<std::uint64_t>("seed");
+  record.check_seconds = read.real("check_seconds");
+  if (read.has("seconds_median")) {
+    record.timing = TimingSummary{.samples = read.get<std::int64_t>("samples"),
+                                  .seconds_median = read.real("seconds_median"),
+                                  .seconds_ci_low = read.real("seconds_ci_low"),
+                                  .seconds_ci_high = read.real("seconds_ci_high"),
+                                  .seconds_min = read.real("seconds_min"),
+                                  .seconds_max = read.real("seconds_max"),
+                                  .outliers = read.get<std::int64_t>("outliers")};
+    record.peak_flops = read.real("peak_flops");
+  }
+  if (read.has("rounds")) {
+    for (const Json& entry : read.array("rounds"))
+      record.rounds.push_back(round_from_json(entry));
+  }
+  record.reproduce = read.get<std::string>("reproduce");
+  return record;
+}
+
+}  // namespace attest
