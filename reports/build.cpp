@@ -1,0 +1,32 @@
+#include "reports/build.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "reports/build_parts.hpp"
+
+namespace attest {
+
+reports::Report build_report(const ReportInput& input) {
+  reports::Report report;
+  const reports::Study study = reports::make_study(input.cells);
+  const std::vector<reports::FamilyContest> contests = reports::hold_contests(study);
+  reports::fill_head(study, input, report);
+  report.sections.push_back(reports::summary_section(study, contests));
+  report.sections.push_back(reports::scaling_section(study));
+  report.sections.push_back(reports::winners_section(contests));
+  report.sections.push_back(reports::growth_section(study));
+  report.sections.push_back(reports::accuracy_section(study));
+  report.sections.push_back(reports::memory_section(study));
+  report.sections.push_back(reports::cache_section(input.models));
+  report.sections.push_back(reports::method_section(study, input));
+  report.sections.push_back(reports::cells_section(study));
+  report.provenance = reports::provenance_pairs(input);
+  for (const reports::View& view : study.views) {
+    report.records_jsonl +=
+        to_json(*view.record).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    report.records_jsonl += '\n';
+  }
+  return report;
+}
+
+}  // namespace attest

@@ -1,0 +1,72 @@
+// The sections of a report, each built from the study alone.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/build.hpp"
+#include "reports/contest.hpp"
+#include "reports/model.hpp"
+#include "reports/study.hpp"
+
+namespace attest::reports {
+
+/// Title, headline, verdict counts and facts of the head of the report.
+void fill_head(const Study& study, const ReportInput& input, Report& report);
+
+/// Who wins from which length, in sentences.
+Section summary_section(const Study& study, const std::vector<FamilyContest>& contests);
+
+/// One table a family: length, fastest kernel, time, runner-up, ratio; and where one overtakes another.
+Section winners_section(const std::vector<FamilyContest>& contests);
+
+/// Time, rate, share of the peak and workspace over length; window and head sweeps.
+Section scaling_section(const Study& study);
+
+/// Fitted exponents of time, FLOPs and workspace over length.
+Section growth_section(const Study& study);
+
+/// Errors over length and all accuracy figures.
+Section accuracy_section(const Study& study);
+
+/// Workspace measured against predicted.
+Section memory_section(const Study& study);
+
+/// KV-cache bytes of the model presets.
+Section cache_section(const std::vector<CacheModel>& models);
+
+/// Conventions, and which timing rules were met.
+Section method_section(const Study& study, const ReportInput& input);
+
+/// Every cell; what was not run or did not pass, and why.
+Section cells_section(const Study& study);
+
+/// The provenance of the last run, flattened to names and values.
+std::vector<std::pair<std::string, std::string>> provenance_pairs(const ReportInput& input);
+
+/// One table of the measured peaks of the last run that has them; no rows without.
+Table peaks_table(const ReportInput& input);
+
+/// Figures over an axis: groups of views that differ in kernel and in the axis alone, one panel a group.
+struct FigurePlan {
+  std::string id;
+  std::string title;
+  std::string caption;
+  Axis x;
+  Axis y;
+  /// The group of a view and its place on the x axis; views with an empty group are left out.
+  std::string (*group)(const Study&, const View&) = nullptr;
+  double (*place)(const View&) = nullptr;
+  /// The figure of a view; the point's `x` is filled in already.
+  void (*measure)(const View&, Point&) = nullptr;
+};
+
+/// The figure with the panels that have the most points at two or more places, at most six of them; false in `any`
+/// where there is none.
+struct PlannedFigure {
+  bool any = false;
+  Figure figure;
+};
+PlannedFigure plan_figure(const Study& study, const FigurePlan& plan);
+
+}  // namespace attest::reports

@@ -1,0 +1,134 @@
+#include "reports/contest.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <map>
+
+#include "harness/measure/statistics.hpp"
+#include "reports/format.hpp"
+
+namespace attest::reports {
+namespace {
+
+constexpr double least_effect = 1.02;
+
+/// Lengths that follow each other with the same outcome.
+struct Segment {
+  std::string winner;     // empty: unclear
+  std::string runner_up;  // of an unclear segment
+  double from = 0;
+  double to = 0;
+  double least_ratio = 0;
+  double greatest_ratio = 0;
+};
+
+std::vector<Segment> segments(const FamilyContest& family) {
+  std::vector<Segment> all;
+  for (const Contest& contest : family.contests) {
+    if (contest.runner_up == nullptr) continue;
+    const std::string fastest = contest.fastest->record->key.kernel;
+    const std::string second = contest.runner_up->record->key.kernel;
+    Segment next{.winner = contest.clear ? fastest : "",
+                 .runner_up = contest.clear ? "" : std::min(fastest, second) + " and " + std::max(fastest, second),
+                 .from = contest.length,
+                 .to = contest.length,
+                 .least_ratio = contest.ratio,
+                 .greatest_ratio = contest.ratio};
+    if (!all.empty() && all.back().winner == next.winner && all.back().runner_up == next.runner_up) {
+      all.back().to = next.to;
+      all.back().least_ratio = std::min(all.back().least_ratio, next.least_ratio);
+      all.back().greatest_ratio = std::max(all.back().greatest_ratio, next.greatest_ratio);
+    } else {
+      all.push_back(next);
+    }
+  }
+  return all;
+}
+
+std::string where(const Segment& segment, bool first, bool last) {
+  if (first && last && segment.from == segment.to) return "at " + format_length(segment.from);
+  if (first && last) return "at every length from " + format_length(segment.from) + " to " + format_length(segment.to);
+  if (last) return "from " + format_length(segment.from) + " on";
+  if (first) return "up to " + format_length(segment.to);
+  if (segment.from == segment.to) return "at " + format_length(segment.from);
+  return "from " + format_length(segment.from) + " to " + format_length(segment.to);
+}
+
+std::string ratio_text(const Segment& segment) {
+  const std::string low = format_number(segment.least_ratio, {NumberFormat::Style::significant, 3});
+  const std::string high = format_number(segment.greatest_ratio, {NumberFormat::Style::significant, 3});
+  if (low == high) return fmt::format(" (runner-up takes {} times as long)", low);
+  return fmt::format(" (runner-up takes {} to {} times as long)", low, high);
+}
+
+}  // namespace
+
+bool FamilyContest::is_contested() const {
+  return std::any_of(contests.begin(), contests.end(),
+                     [](const Contest& contest) { return contest.runner_up != nullptr; });
+}
+
+bool is_clear(const View& fastest, const View& runner_up) {
+  const TimingSummary* first = fastest.timing();
+  const TimingSummary* second = runner_up.timing();
+  if (first == nullptr || second == nullptr) return false;
+  if (!(second->seconds_median >= least_effect * first->seconds_median)) return false;
+  if (!(first->seconds_ci_high < second->seconds_ci_low)) return false;
+  for (const RoundRecord& mine : fastest.record->rounds) {
+    for (const RoundRecord& other : runner_up.record->rounds) {
+      if (mine.round != other.round || mine.seconds.empty() || other.seconds.empty()) continue;
+      if (!(median(mine.seconds) < median(other.seconds))) return false;
+    }
+  }
+  return true;
+}
+
+std::vector<FamilyContest> hold_contests(const Study& study) {
+  std::vector<FamilyContest> families;
+  const auto key = [](const View& view) {
+    return view.timing() == nullptr ? std::string() : view.family + "\n" + view.function_class;
+  };
+  for (const auto& [name, views] : group_views(study, key)) {
+    FamilyContest family{
+        .family = views.front()->family, .function_class = views.front()->function_class, .contests = {}};
+    std::map<double, std::vector<const View*>> by_length;
+    for (const View* view : views)
+      by_length[view->length].push_back(view);
+    for (auto& [length, rivals] : by_length) {
+      std::stable_sort(rivals.begin(), rivals.end(), [](const View* left, const View* right) {
+        return left->timing()->seconds_median < right->timing()->seconds_median;
+      });
+      Contest contest{.length = length, .fastest = rivals[0], .runner_up = nullptr, .ratio = 0, .clear = false};
+      if (rivals.size() > 1) {
+        contest.runner_up = rivals[1];
+        contest.ratio = rivals[1]->timing()->seconds_median / rivals[0]->timing()->seconds_median;
+        contest.clear = is_clear(*rivals[0], *rivals[1]);
+      }
+      family.contests.push_back(contest);
+    }
+    families.push_back(std::move(family));
+  }
+  return families;
+}
+
+std::string winner_sentence(const FamilyContest& family) {
+  const std::vector<Segment> all = segments(family);
+  if (all.empty()) {
+    if (family.contests.empty()) return "nothing was timed.";
+    return "only " + family.contests.front().fastest->record->key.kernel + " was timed, so there is no comparison.";
+  }
+  std::string text;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Segment& segment = all[i];
+    const std::string place = where(segment, i == 0, i + 1 == all.size());
+    if (i > 0) text += "; ";
+    if (segment.winner.empty()) {
+      text += fmt::format("no clear winner between {} {}", segment.runner_up, place);
+    } else {
+      text += fmt::format("{} is fastest {}{}", segment.winner, place, ratio_text(segment));
+    }
+  }
+  return text + ".";
+}
+
+}  // namespace attest::reports

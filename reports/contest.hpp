@@ -1,0 +1,39 @@
+// Which kernel is fastest at which length, and how sure that is.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "reports/study.hpp"
+
+namespace attest::reports {
+
+/// The timed kernels of one function at one length.
+struct Contest {
+  double length = 0;
+  const View* fastest = nullptr;
+  const View* runner_up = nullptr;  // null when nobody else was timed
+  double ratio = 0;                 // runner-up's median over the fastest's
+  bool clear = false;               // see is_clear()
+};
+
+/// All lengths of one family and one function.
+struct FamilyContest {
+  std::string family;
+  std::string function_class;  // "" for softmax attention
+  std::vector<Contest> contests;
+
+  bool is_contested() const;
+};
+
+/// Whether the first is faster beyond doubt: 2% or more between the medians, 95% intervals that do not meet, and in
+/// every round that both have, the smaller median (comparisons are paired inside a round).
+bool is_clear(const View& fastest, const View& runner_up);
+
+/// Every family with a timed cell, in the order of the study. Kernels of different functions are never compared.
+std::vector<FamilyContest> hold_contests(const Study& study);
+
+/// "standard/cpu_blas is fastest up to 256; flash2/cpu_tiled is fastest from 512 on (1.9 to 2.4 times the runner-up)."
+std::string winner_sentence(const FamilyContest& family);
+
+}  // namespace attest::reports
