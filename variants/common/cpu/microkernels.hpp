@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// The table of micro-kernels: everything that depends on the instruction set, and nothing else. One table is compiled
+// for each set from the same sources (tiles.inc.hpp). This header and those sources use no inline function of the
+// standard library: the linker keeps one copy of such a function for the whole program, and it could be the one with
+// AVX-512.
+
+namespace attest::tiles {
+
+/// Keys in one tile at most. A strip of scores of one register block stays in L1.
+inline constexpr int tile_keys = 256;
+/// Floats from one row of scores to the next: a constant, so that rows are addressed without registers, and no power of
+/// two, so that they do not share cache sets.
+inline constexpr int score_stride = tile_keys + 16;
+/// Query rows of a streaming (decoding) kernel that share a key row in registers.
+inline constexpr int stream_rows = 4;
+
+/// How elements lie in memory; accumulation is always f32.
+enum class Storage { f32, bf16, f16 };
+
+/// Rows of a strided matrix in memory. Strides are in elements.
+struct Rows {
+  const void* data = nullptr;
+  Storage storage = Storage::f32;
+  std::ptrdiff_t row_stride = 0;
+  std::ptrdiff_t column_stride = 1;
+};
+
+/// What soften() found in one row of scores.
+struct Softened {
+  float maximum;  ///< the larger of the old maximum and the largest score; -inf when no key was visible yet
+  float sum;      ///< of the weights of this tile
+};
+
+/// One row of dropout: weight (batch, head, row, first_key + n).
+struct DropoutRow {
+  std::uint64_t seed;
+  std::uint32_t threshold;  ///< floor(p * 2^32): a weight is kept when its random word is at least this
+  float keep_factor;        ///< 1 / (1 - p)
+  std::uint32_t batch, head, row, first_key;
+};
+
+/// The micro-kernels of one instruction set. Packed sizes: queries [rows / row_block][head_dim in chunks of 16]
+/// [row_block][16]; keys [keys / panel][head_dim][panel]; values [columns / panel][tile_keys][panel]; all padded by
+/// zeros.
+struct Microkernels {
+  const char* name;   ///< "portable", "avx2" or "avx512"
+  int row_block;      ///< query rows in registers at a time
+  int panel;          ///< keys (of K) and columns (of V) in registers at a time
+  int vector_floats;  ///< floats in one register
+
+  /// Widens `count` rows of Q to f32, times `sign`, into rows first_row.. of the packed block.
+  void (*pack_queries)(const Rows& queries, int count, int head_dim, float sign, int first_row, float* packed);
+  /// Widens and transposes `count` keys (at most tile_keys); keys are padded to a whole panel.
+  void (*pack_keys)(const Rows& keys, int count, int head_dim, float* packed);
+  /// Widens `count` rows of V. A row that holds NaN or infinity is packed as zeros and marked in `not_finite` (one byte
+  /// a key); returns whether there was one.
+  bool (*pack_values)(const Rows& values, int count, int head_dim_v, float* packed, std::uint8_t* not_finite);
+  /// scores[r][n] = q_r . k_n for the rows of `row_blocks` register blocks and `panels` panels of keys.
+  void (*scores)(const float* queries, const float* keys, int row_blocks, int panels, int head_dim, float* scores);
+  /// out[r] = factor[r] * out[r] + sum over `keys` of weights[r][n] * v_n, for `columns` columns (a multiple of panel /
+  /// 2).
+  void (*accumulate)(const float* weights, const float* values, int row_blocks, int keys, int columns,
+                     const float* factor, float* out, std::ptrdiff_t out_stride);
+  /// Turns `count` scores (a multiple of vector_floats) in place into exp2((s - maximum) * log2_factor), with the
+  /// maximum over these and `maximum`. A score of -inf is a hidden key: its weight is -0.0, while a visible weight that
+  /// underflows is +0.0. A NaN score makes the sum NaN.
+  Softened (*soften)(float* scores, int count, float log2_factor, float maximum);
+  /// 2^x for x <= 0 as soften() computes it.
+  float (*exp2)(float x);
+  /// s = s * factor.
+  void (*multiply)(float* scores, int count, float factor);
+  /// s = cap * tanh(s * factor), where factor is scale / cap; in double inside.
+  void (*softcap)(float* scores, int count, double factor, double cap);
+  /// Applies the dropout multipliers to a row of weights; hidden keys stay hidden.
+  void (*dropout)(float* weights, int count, const DropoutRow& row);
+  /// One row of the result: out = source / divisor, rounded to nearest even.
+  void (*store)(const float* source, int count, float divisor, void* out, Storage storage, std::ptrdiff_t stride);
+  /// Streaming: scores[r][n] = q_r . k_n for `rows` (at most stream_rows) f32 rows of q, `query_stride` floats apart
+  /// and zero-padded to 16, and `count` keys read where they are. Rows of scores are score_stride apart.
+  void (*stream_scores)(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
+                        int head_dim, float* scores);
+  /// Streaming: out[r] += sum over `count` keys of weights[r][n] * v_n; a weight of -0.0 ignores its key whatever v is.
+  void (*stream_accumulate)(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
+                            std::ptrdiff_t out_stride);
+};
+
+/// Philox4x32-10 (Salmon et al. 2011): replaces the counter by its four random words. For tests; dropout() has its own.
+void philox4x32_10(std::uint32_t counter[4], const std::uint32_t key[2]);
+
+namespace portable {
+extern const Microkernels microkernels;
+}
+namespace avx2 {
+extern const Microkernels microkernels;
+}
+namespace avx512 {
+extern const Microkernels microkernels;
+}
+
+}  // namespace attest::tiles

@@ -1,0 +1,170 @@
+#pragma once
+
+#include "variants/common/cpu/vector.inc.hpp"
+
+// The elementwise work between the two products: exponentials with the row's maximum and sum, softcap, dropout.
+
+namespace attest::tiles::ATTEST_TILES_ISA {
+
+/// 2^x for x <= 0, with relative error under 2^-23 and 2^0 exactly 1; at most 2^-125 below -125; NaN stays NaN. The
+/// polynomial is the minimax one of degree 6 on [-1/2, 1/2] with constant term 1 (relative error 2^-28.9, by Lawson's
+/// iteration).
+ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
+#if ATTEST_TILES_WIDTH == 16
+  x = (Floats)_mm512_maskz_max_ps(0xffff, (__m512)splat(-200.0f), (__m512)x);  // the second operand where one is NaN
+  const Floats whole = (Floats)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT);
+  const Floats part = x - whole;
+#else
+  const Floats tiny = splat(-125.0f);
+  const Ints underflows = x < tiny;
+  x = underflows ? tiny : x;
+  // Adding 1.5 * 2^23 rounds to a whole number, which is then in the low bits.
+  const Floats magic = splat(12582912.0f);
+  const Floats shifted = x + magic;
+  const Floats part = x - (shifted - magic);
+#endif
+  Floats value = splat(0.00015353362f);
+  value = multiply_add(value, part, splat(0.0013398875f));
+  value = multiply_add(value, part, splat(0.00961843692f));
+  value = multiply_add(value, part, splat(0.0555033237f));
+  value = multiply_add(value, part, splat(0.240226477f));
+  value = multiply_add(value, part, splat(0.693147182f));
+  value = multiply_add(value, part, splat(1.0f));
+#if ATTEST_TILES_WIDTH == 16
+  return (Floats)_mm512_maskz_scalef_ps(0xffff, (__m512)value, (__m512)whole);
+#else
+  const Floats scaled = (Floats)((Ints)value + ((Ints)shifted << 23));
+  const Floats result = value == value ? scaled : value;  // the sum of bits could make a number of a NaN
+  return underflows ? Floats{} : result;
+#endif
+}
+
+/// Adds the weights of visible scores to `sum`; returns them, and -0.0 for a hidden one (a score of -inf).
+ATTEST_TILES_INLINE Floats hide(Floats score, Floats weight, Floats& sum) {
+#if ATTEST_TILES_WIDTH == 16
+  const __mmask16 visible = _mm512_cmp_ps_mask((__m512)score, (__m512)splat(-__builtin_inff()), _CMP_NEQ_UQ);
+  sum = (Floats)_mm512_mask_add_ps((__m512)sum, visible, (__m512)sum, (__m512)weight);
+  return (Floats)_mm512_mask_mov_ps((__m512)splat(-0.0f), visible, (__m512)weight);
+#else
+  const Ints hidden = score == splat(-__builtin_inff());
+  sum += hidden ? Floats{} : weight;
+  return hidden ? splat(-0.0f) : weight;
+#endif
+}
+
+inline float exp2(float x) {
+  return exp2_of(splat(x))[0];
+}
+
+inline Softened soften(float* scores, int count, float log2_factor, float maximum) {
+  Floats largest = splat(maximum);
+  for (int place = 0; place < count; place += width)
+    largest = larger(load(scores + place), largest);
+  maximum = largest_of(largest);
+  const Floats factor = splat(log2_factor);
+  // A row without a visible key: any finite maximum keeps (-inf) - (-inf) from being NaN.
+  const Floats shift = splat(maximum == -__builtin_inff() ? 0.0f : maximum);
+  Floats sum{};
+  for (int place = 0; place < count; place += width) {
+    const Floats score = load(scores + place);
+    // The difference first, then the factor: the largest score gets a weight of exactly 1.
+    store(scores + place, hide(score, exp2_of((score - shift) * factor), sum));
+  }
+  return {maximum, sum_of(sum)};
+}
+
+inline void multiply(float* scores, int count, float factor) {
+  for (int place = 0; place < count; place += width)
+    store(scores + place, load(scores + place) * factor);
+}
+
+/// tanh in double, relative error far under a float's rounding.
+ATTEST_TILES_INLINE double tanh_of(double x) {
+  const double size = x < 0 ? -x : x;
+  // (2x) log2(e), rounded to a whole number and the rest in natural units; beyond 20 tanh is 1 to the last bit.
+  const double bounded = size > 20.0 ? 20.0 : size;
+  const double whole = bounded * 2.8853900817779268 + 0x1.8p52;
+  const double count = whole - 0x1.8p52;
+  const double rest = 2.0 * bounded - count * 0.69314718055994531;
+  double value = 1.0 / 3628800.0;
+  value = value * rest + 1.0 / 362880.0;
+  value = value * rest + 1.0 / 40320.0;
+  value = value * rest + 1.0 / 5040.0;
+  value = value * rest + 1.0 / 720.0;
+  value = value * rest + 1.0 / 120.0;
+  value = value * rest + 1.0 / 24.0;
+  value = value * rest + 1.0 / 6.0;
+  value = value * rest + 0.5;
+  value = value * rest + 1.0;
+  value = value * rest + 1.0;
+  std::int64_t bits;
+  std::int64_t exponent;
+  __builtin_memcpy(&bits, &value, 8);
+  __builtin_memcpy(&exponent, &whole, 8);
+  bits += exponent << 52;
+  __builtin_memcpy(&value, &bits, 8);
+  // Near 0 the difference from 1 would cancel: there the series has all the digits.
+  const double square = size * size;
+  const double series = size * (1.0 - square * (1.0 / 3.0 - square * (2.0 / 15.0 - square * (17.0 / 315.0))));
+  const double large = 1.0 - 2.0 / (value + 1.0);
+  const double result = size < 0.02 ? series : large;
+  return x != x ? x : (x < 0 ? -result : result);
+}
+
+inline void softcap(float* scores, int count, double factor, double cap) {
+  for (int place = 0; place < count; ++place) {
+    scores[place] = static_cast<float>(cap * tanh_of(static_cast<double>(scores[place]) * factor));
+  }
+}
+
+ATTEST_TILES_INLINE void philox_round(std::uint32_t& c0, std::uint32_t& c1, std::uint32_t& c2, std::uint32_t& c3,
+                                      std::uint32_t k0, std::uint32_t k1) {
+  const std::uint64_t left = std::uint64_t{0xD2511F53u} * c0;
+  const std::uint64_t right = std::uint64_t{0xCD9E8D57u} * c2;
+  const std::uint32_t next0 = static_cast<std::uint32_t>(right >> 32) ^ c1 ^ k0;
+  const std::uint32_t next2 = static_cast<std::uint32_t>(left >> 32) ^ c3 ^ k1;
+  c1 = static_cast<std::uint32_t>(right);
+  c3 = static_cast<std::uint32_t>(left);
+  c0 = next0;
+  c2 = next2;
+}
+
+ATTEST_TILES_INLINE void philox(std::uint32_t& c0, std::uint32_t& c1, std::uint32_t& c2, std::uint32_t& c3,
+                                std::uint32_t k0, std::uint32_t k1) {
+#pragma GCC unroll 10
+  for (int round = 0; round < 10; ++round) {
+    philox_round(c0, c1, c2, c3, k0 + static_cast<std::uint32_t>(round) * 0x9E3779B9u,
+                 k1 + static_cast<std::uint32_t>(round) * 0xBB67AE85u);
+  }
+}
+
+inline void dropout(float* weights, int count, const DropoutRow& row) {
+  const std::uint32_t key0 = static_cast<std::uint32_t>(row.seed);
+  const std::uint32_t key1 = static_cast<std::uint32_t>(row.seed >> 32);
+  for (int place = 0; place < count; ++place) {
+    std::uint32_t c0 = row.first_key + static_cast<std::uint32_t>(place);
+    std::uint32_t c1 = row.row;
+    std::uint32_t c2 = row.head;
+    std::uint32_t c3 = row.batch;
+    philox(c0, c1, c2, c3, key0, key1);
+    const float factor = c0 >= row.threshold ? row.keep_factor : 0.0f;
+    weights[place] *= factor;  // -0.0 stays -0.0: a hidden key stays hidden
+  }
+}
+
+inline void store_row(const float* source, int count, float divisor, void* out, Storage storage,
+                      std::ptrdiff_t stride) {
+  if (storage == Storage::f32) {
+    float* to = static_cast<float*>(out);
+    for (int place = 0; place < count; ++place)
+      to[place * stride] = source[place] / divisor;
+    return;
+  }
+  std::uint16_t* to = static_cast<std::uint16_t*>(out);
+  for (int place = 0; place < count; ++place) {
+    const float value = source[place] / divisor;
+    to[place * stride] = storage == Storage::bf16 ? narrow_bf16(value) : narrow_f16(value);
+  }
+}
+
+}  // namespace attest::tiles::ATTEST_TILES_ISA

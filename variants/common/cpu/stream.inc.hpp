@@ -1,0 +1,172 @@
+#pragma once
+
+#include "variants/common/cpu/vector.inc.hpp"
+
+// Decoding: few query rows, so that the time is that of reading K and V once. Rows are read where they are, one after
+// the other, and every query row uses a register of K or V while it is there.
+
+namespace attest::tiles::ATTEST_TILES_ISA {
+
+/// Scores of `kKeys` neighbouring keys for `kRows` query rows.
+template <Storage kStorage, int kRows, int kKeys>
+ATTEST_TILES_INLINE void stream_score_block(const float* __restrict queries, std::ptrdiff_t query_stride,
+                                            const typename Element<kStorage>::type* __restrict keys, const Rows& shape,
+                                            int head_dim, float* __restrict scores) {
+  Floats sums[kRows][kKeys] = {};
+  int column = 0;
+  if (shape.column_stride == 1) {
+    for (; column + width <= head_dim; column += width) {
+#pragma GCC unroll 4
+      for (int key = 0; key < kKeys; ++key) {
+        const Floats value = Element<kStorage>::many(keys + key * shape.row_stride + column);
+#pragma GCC unroll 4
+        for (int row = 0; row < kRows; ++row) {
+          sums[row][key] = multiply_add(value, load(queries + row * query_stride + column), sums[row][key]);
+        }
+      }
+    }
+  }
+  for (; column < head_dim; column += width) {
+    for (int key = 0; key < kKeys; ++key) {
+      const Floats value = widen<kStorage>(keys + key * shape.row_stride + column * shape.column_stride,
+                                           shape.column_stride, head_dim - column);
+      for (int row = 0; row < kRows; ++row) {
+        sums[row][key] = multiply_add(value, load(queries + row * query_stride + column), sums[row][key]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 4
+    for (int key = 0; key < kKeys; ++key)
+      scores[row * score_stride + key] = sum_of(sums[row][key]);
+  }
+}
+
+template <Storage kStorage, int kRows>
+void stream_scores_of(const float* queries, std::ptrdiff_t query_stride, const typename Element<kStorage>::type* data,
+                      const Rows& keys, int count, int head_dim, float* scores) {
+  int key = 0;
+  for (; key + 4 <= count; key += 4) {
+    stream_score_block<kStorage, kRows, 4>(queries, query_stride, data + key * keys.row_stride, keys, head_dim,
+                                           scores + key);
+  }
+  for (; key < count; ++key) {
+    stream_score_block<kStorage, kRows, 1>(queries, query_stride, data + key * keys.row_stride, keys, head_dim,
+                                           scores + key);
+  }
+}
+
+/// Adds `kKeys` neighbouring values, weighted, to `kRows` output rows.
+template <Storage kStorage, int kRows, int kKeys>
+ATTEST_TILES_INLINE void stream_accumulate_block(const float* __restrict weights,
+                                                 const typename Element<kStorage>::type* __restrict values,
+                                                 const Rows& shape, int head_dim_v, float* __restrict out,
+                                                 std::ptrdiff_t out_stride) {
+  Floats weight[kRows][kKeys];
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 4
+    for (int key = 0; key < kKeys; ++key)
+      weight[row][key] = splat(weights[row * score_stride + key]);
+  }
+  for (int column = 0; column < head_dim_v; column += width) {
+    Floats value[kKeys];
+    Ints bad{};
+#pragma GCC unroll 4
+    for (int key = 0; key < kKeys; ++key) {
+      value[key] = widen<kStorage>(values + key * shape.row_stride + column * shape.column_stride, shape.column_stride,
+                                   head_dim_v - column);
+      bad |= ((Ints)value[key] & 0x7f800000) == 0x7f800000;
+    }
+    const bool all_finite = !any_of(bad);
+#pragma GCC unroll 4
+    for (int row = 0; row < kRows; ++row) {
+      float* to = out + row * out_stride + column;
+      Floats sum = load(to);
+#pragma GCC unroll 4
+      for (int key = 0; key < kKeys; ++key) {
+        if (all_finite) {
+          sum = multiply_add(weight[row][key], value[key], sum);
+        } else if (!__builtin_signbit(weights[row * score_stride + key])) {
+          // A visible weight that underflowed is still positive: infinity times it is infinity.
+          const float visible = weights[row * score_stride + key];
+          sum = multiply_add(splat(visible == 0.0f ? 0x1p-126f : visible), value[key], sum);
+        }
+      }
+      store(to, sum);
+    }
+  }
+}
+
+template <Storage kStorage, int kRows>
+void stream_accumulate_of(const float* weights, const typename Element<kStorage>::type* data, const Rows& values,
+                          int count, int head_dim_v, float* out, std::ptrdiff_t out_stride) {
+  int key = 0;
+  for (; key + 4 <= count; key += 4) {
+    stream_accumulate_block<kStorage, kRows, 4>(weights + key, data + key * values.row_stride, values, head_dim_v, out,
+                                                out_stride);
+  }
+  for (; key < count; ++key) {
+    stream_accumulate_block<kStorage, kRows, 1>(weights + key, data + key * values.row_stride, values, head_dim_v, out,
+                                                out_stride);
+  }
+}
+
+template <Storage kStorage>
+void stream_scores_rows(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
+                        int head_dim, float* scores) {
+  const auto* data = static_cast<const typename Element<kStorage>::type*>(keys.data);
+  switch (rows) {
+    case 1:
+      return stream_scores_of<kStorage, 1>(queries, query_stride, data, keys, count, head_dim, scores);
+    case 2:
+      return stream_scores_of<kStorage, 2>(queries, query_stride, data, keys, count, head_dim, scores);
+    case 3:
+      return stream_scores_of<kStorage, 3>(queries, query_stride, data, keys, count, head_dim, scores);
+    default:
+      return stream_scores_of<kStorage, 4>(queries, query_stride, data, keys, count, head_dim, scores);
+  }
+}
+
+template <Storage kStorage>
+void stream_accumulate_rows(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
+                            std::ptrdiff_t out_stride) {
+  const auto* data = static_cast<const typename Element<kStorage>::type*>(values.data);
+  switch (rows) {
+    case 1:
+      return stream_accumulate_of<kStorage, 1>(weights, data, values, count, head_dim_v, out, out_stride);
+    case 2:
+      return stream_accumulate_of<kStorage, 2>(weights, data, values, count, head_dim_v, out, out_stride);
+    case 3:
+      return stream_accumulate_of<kStorage, 3>(weights, data, values, count, head_dim_v, out, out_stride);
+    default:
+      return stream_accumulate_of<kStorage, 4>(weights, data, values, count, head_dim_v, out, out_stride);
+  }
+}
+
+inline void stream_scores(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
+                          int head_dim, float* scores) {
+  switch (keys.storage) {
+    case Storage::f32:
+      return stream_scores_rows<Storage::f32>(queries, query_stride, rows, keys, count, head_dim, scores);
+    case Storage::bf16:
+      return stream_scores_rows<Storage::bf16>(queries, query_stride, rows, keys, count, head_dim, scores);
+    case Storage::f16:
+      return stream_scores_rows<Storage::f16>(queries, query_stride, rows, keys, count, head_dim, scores);
+  }
+}
+
+inline void stream_accumulate(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
+                              std::ptrdiff_t out_stride) {
+  switch (values.storage) {
+    case Storage::f32:
+      return stream_accumulate_rows<Storage::f32>(weights, rows, values, count, head_dim_v, out, out_stride);
+    case Storage::bf16:
+      return stream_accumulate_rows<Storage::bf16>(weights, rows, values, count, head_dim_v, out, out_stride);
+    case Storage::f16:
+      return stream_accumulate_rows<Storage::f16>(weights, rows, values, count, head_dim_v, out, out_stride);
+  }
+}
+
+}  // namespace attest::tiles::ATTEST_TILES_ISA

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "variants/common/cpu/attention_call.hpp"
+#include "variants/common/cpu/microkernels.hpp"
+#include "variants/common/cpu/online_softmax.hpp"
+
+namespace attest::tiles {
+
+/// Up to tile_keys keys and values, packed for the products.
+struct PackedTile {
+  float* keys = nullptr;
+  float* values = nullptr;
+  std::uint8_t* not_finite = nullptr;  ///< one byte a key: its row of V holds NaN or infinity and is packed as zeros
+  bool any_not_finite = false;
+
+  /// Bytes of one tile, a sum of Workspace::padded() terms.
+  static std::size_t bytes(const Microkernels& kernels, std::int64_t head_dim, std::int64_t head_dim_v);
+  /// The same of the two parts that depend on a head dim, for a place in memory of that size.
+  static PackedTile at(const Microkernels& kernels, std::int64_t head_dim, std::int64_t head_dim_v, std::byte* memory);
+  /// Packs keys first .. first + count - 1 of one key head.
+  void pack(const Microkernels& kernels, const AttentionCall& call, std::int64_t batch, std::int64_t head_kv,
+            std::int64_t first, int count);
+};
+
+/// Query rows that share one key head. Packed row p is row p / heads of query head first_head + p % heads.
+struct RowBlock {
+  std::int64_t batch = 0;
+  std::int64_t head_kv = 0;
+  std::int64_t first_head = 0;
+  int heads = 1;
+  std::int64_t first_row = 0;  ///< packed
+  int rows = 0;
+};
+
+/// FlashAttention-2's inner loop for one thread (Dao 2023, algorithm 1): a block of query rows stays, tiles of keys
+/// pass by, and nothing of size sq * skv is ever kept. Rows go through it a register block at a time, so that their
+/// scores stay in L1 and work outside the visible band is skipped at that fineness.
+class TileAttention {
+ public:
+  /// Scratch memory of one thread, a sum of Workspace::padded() terms. With `packs`, it holds a tile of its own.
+  static std::size_t bytes(const Microkernels& kernels, const Problem& problem, int max_rows, bool packs);
+
+  /// `memory` has bytes() bytes, aligned to 64.
+  TileAttention(const Microkernels& kernels, const AttentionCall& call, int max_rows, bool packs, std::byte* memory);
+
+  /// Takes the rows of a block; they see the keys in `limit` only (a chunk of all keys, for a split).
+  void start(const RowBlock& block, KeySpan limit);
+
+  /// Attends to every visible key, packing each tile on the way.
+  void attend();
+  /// The same with tiles packed before, where tile n holds keys n * tile_keys and on. Without global tokens only.
+  void attend_packed(const PackedTile* tiles);
+
+  /// Writes out and lse of all rows of the block.
+  void finish() const;
+
+  /// The softmax and the sums of one row of the block, not yet divided, for a merge of splits.
+  const OnlineSoftmax& softmax(int row) const { return softmax_[row]; }
+  const float* sums(int row) const { return sums_ + row * columns_; }
+  int columns() const { return columns_; }
+
+ private:
+  KeySpan span(int row, std::int64_t first, std::int64_t last, bool prefix) const;
+  void attend_tile(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix);
+  void attend_strip(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix, int strip);
+  void weigh(int row, std::int64_t first, int begin, int end, KeySpan visible, float* scores);
+  void add_not_finite(const PackedTile& tile, std::int64_t first, int begin, int end, int strip);
+  bool any_visible(std::int64_t first, std::int64_t last, bool prefix) const;
+  template <class Visit>
+  void for_each_tile(std::int64_t alignment, const Visit& visit);
+
+  const Microkernels& kernels_;
+  const AttentionCall& call_;
+  int columns_;
+  float* queries_;
+  float* scores_;
+  float* sums_;
+  float* factors_;
+  OnlineSoftmax* softmax_;
+  RowView* views_;
+  PackedTile own_;
+  RowBlock block_;
+  KeySpan limit_;
+};
+
+/// Rows of a block for `total_rows` rows in `sequences` sequences: long enough to pay for packing, short enough that
+/// the threads finish together; a multiple of the register block.
+int choose_block_rows(const Microkernels& kernels, std::int64_t rows_each, std::int64_t sequences, int threads);
+
+}  // namespace attest::tiles

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "variants/common/cpu/pack.inc.hpp"
+#include "variants/common/cpu/products.inc.hpp"
+#include "variants/common/cpu/softmax.inc.hpp"
+#include "variants/common/cpu/stream.inc.hpp"
+#include "variants/common/cpu/vector.inc.hpp"
+
+#define ATTEST_TILES_TEXT_OF(name) #name
+#define ATTEST_TILES_TEXT(name) ATTEST_TILES_TEXT_OF(name)
+
+namespace attest::tiles::ATTEST_TILES_ISA {
+
+static_assert(query_chunk % width == 0 && tile_keys % panel == 0 && score_stride % width == 0);
+
+extern const Microkernels microkernels;
+const Microkernels microkernels{
+    .name = ATTEST_TILES_TEXT(ATTEST_TILES_ISA),
+    .row_block = row_block,
+    .panel = panel,
+    .vector_floats = width,
+    .pack_queries = pack_queries,
+    .pack_keys = pack_keys,
+    .pack_values = pack_values,
+    .scores = scores,
+    .accumulate = accumulate,
+    .soften = soften,
+    .exp2 = exp2,
+    .multiply = multiply,
+    .softcap = softcap,
+    .dropout = dropout,
+    .store = store_row,
+    .stream_scores = stream_scores,
+    .stream_accumulate = stream_accumulate,
+};
+
+}  // namespace attest::tiles::ATTEST_TILES_ISA

@@ -1,0 +1,189 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <immintrin.h>
+
+#include "variants/common/cpu/microkernels.hpp"
+
+// Vectors of one register and the few operations that the vector extension of GCC and Clang lacks. Compiled once for
+// each instruction set, in a namespace of that set; without a set it is the portable one.
+
+#ifndef ATTEST_TILES_ISA
+#define ATTEST_TILES_ISA portable
+#define ATTEST_TILES_WIDTH 4
+#define ATTEST_TILES_ROW_BLOCK 4
+#endif
+
+#define ATTEST_TILES_INLINE __attribute__((always_inline)) inline
+
+namespace attest::tiles::ATTEST_TILES_ISA {
+
+inline constexpr int width = ATTEST_TILES_WIDTH;
+inline constexpr int row_block = ATTEST_TILES_ROW_BLOCK;
+inline constexpr int panel = 2 * width;
+inline constexpr int query_chunk = 16;
+
+using Floats = float __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
+using Ints = std::int32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
+using LooseFloats = float __attribute__((vector_size(4 * ATTEST_TILES_WIDTH), aligned(4), may_alias));
+using Words = std::uint32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
+using LooseShorts = std::uint16_t __attribute__((vector_size(2 * ATTEST_TILES_WIDTH), aligned(2), may_alias));
+
+ATTEST_TILES_INLINE Floats load(const float* from) {
+  return *reinterpret_cast<const LooseFloats*>(from);
+}
+ATTEST_TILES_INLINE void store(float* to, Floats value) {
+  *reinterpret_cast<LooseFloats*>(to) = value;
+}
+ATTEST_TILES_INLINE Floats splat(float value) {
+  return value - Floats{};
+}
+
+/// a * b + c, fused where the instruction set can.
+ATTEST_TILES_INLINE Floats multiply_add(Floats a, Floats b, Floats c) {
+#if ATTEST_TILES_WIDTH == 16
+  return (Floats)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif ATTEST_TILES_WIDTH == 8
+  return (Floats)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+  return a * b + c;
+#endif
+}
+
+/// The larger; of a NaN and a number, the number that is in `b`.
+ATTEST_TILES_INLINE Floats larger(Floats a, Floats b) {
+  return a > b ? a : b;
+}
+
+/// The lanes exchanged with those `distance` away, within registers: the step of every reduction.
+template <int kDistance>
+ATTEST_TILES_INLINE Floats exchange(Floats value) {
+  Ints lanes{};
+#pragma GCC unroll 16
+  for (int lane = 0; lane < width; ++lane)
+    lanes[lane] = lane ^ kDistance;
+  return __builtin_shuffle(value, lanes);
+}
+
+ATTEST_TILES_INLINE float sum_of(Floats value) {
+#if ATTEST_TILES_WIDTH == 16
+  value += exchange<8>(value);
+#endif
+#if ATTEST_TILES_WIDTH >= 8
+  value += exchange<4>(value);
+#endif
+  value += exchange<2>(value);
+  value += exchange<1>(value);
+  return value[0];
+}
+
+ATTEST_TILES_INLINE float largest_of(Floats value) {
+#if ATTEST_TILES_WIDTH == 16
+  value = larger(value, exchange<8>(value));
+#endif
+#if ATTEST_TILES_WIDTH >= 8
+  value = larger(value, exchange<4>(value));
+#endif
+  value = larger(value, exchange<2>(value));
+  value = larger(value, exchange<1>(value));
+  return value[0];
+}
+
+ATTEST_TILES_INLINE bool any_of(Ints mask) {
+  std::int32_t all = 0;
+  for (int lane = 0; lane < width; ++lane)
+    all |= mask[lane];
+  return all != 0;
+}
+
+// ---- element types ----
+
+inline float float_of_bits(std::uint32_t bits) {
+  float value;
+  __builtin_memcpy(&value, &bits, 4);
+  return value;
+}
+
+inline std::uint32_t bits_of_float(float value) {
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, &value, 4);
+  return bits;
+}
+
+/// The exact value of IEEE binary16 bits.
+inline float widen_f16(std::uint16_t bits) {
+  const std::uint32_t sign = (bits & 0x8000u) << 16;
+  const std::uint32_t magnitude = bits & 0x7fffu;
+  if (magnitude >= 0x7c00u) return float_of_bits(sign | 0x7f800000u | (magnitude << 13));
+  // Moving the exponent by a product also makes subnormals right: 2^112 is exact and nothing is rounded.
+  return float_of_bits(sign | bits_of_float(float_of_bits(magnitude << 13) * 0x1p112f));
+}
+
+inline std::uint16_t narrow_bf16(float value) {
+  const std::uint32_t bits = bits_of_float(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+inline std::uint16_t narrow_f16(float value) {
+  const std::uint32_t bits = bits_of_float(value);
+  const std::uint16_t sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  if (magnitude > 0x7f800000u) return static_cast<std::uint16_t>(sign | 0x7e00u);
+  if (magnitude >= 0x47800000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
+  if (magnitude < 0x38800000u) {  // a subnormal or zero: adding 0.5 leaves the rounded count of 2^-24 in the low bits
+    const float shifted = float_of_bits(magnitude) + 0.5f;
+    return static_cast<std::uint16_t>(sign | (bits_of_float(shifted) - 0x3f000000u));
+  }
+  const std::uint32_t rounded = magnitude + 0xfffu + ((magnitude >> 13) & 1u);
+  return static_cast<std::uint16_t>(sign | ((rounded - 0x38000000u) >> 13));
+}
+
+/// Elements of one storage: how to read one, and a register full of neighbours.
+template <Storage kStorage>
+struct Element;
+
+template <>
+struct Element<Storage::f32> {
+  using type = float;
+  static ATTEST_TILES_INLINE float one(const float* from) { return *from; }
+  static ATTEST_TILES_INLINE Floats many(const float* from) { return load(from); }
+};
+
+template <>
+struct Element<Storage::bf16> {
+  using type = std::uint16_t;
+  static ATTEST_TILES_INLINE float one(const type* from) { return float_of_bits(std::uint32_t{*from} << 16); }
+  static ATTEST_TILES_INLINE Floats many(const type* from) {
+    return (Floats)(__builtin_convertvector(*reinterpret_cast<const LooseShorts*>(from), Words) << 16);
+  }
+};
+
+template <>
+struct Element<Storage::f16> {
+  using type = std::uint16_t;
+  static ATTEST_TILES_INLINE float one(const type* from) { return widen_f16(*from); }
+  static ATTEST_TILES_INLINE Floats many(const type* from) {
+#if ATTEST_TILES_WIDTH == 16
+    // The masked form: the plain one reads an undefined register as GCC 12 sees it, and warns.
+    return (Floats)_mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+#elif ATTEST_TILES_WIDTH == 8
+    return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+#else
+    return Floats{one(from), one(from + 1), one(from + 2), one(from + 3)};
+#endif
+  }
+};
+
+/// `count` elements (1 to width) from a strided row, the rest of the register 0.
+template <Storage kStorage>
+ATTEST_TILES_INLINE Floats widen(const typename Element<kStorage>::type* from, std::ptrdiff_t stride, int count) {
+  if (stride == 1 && count >= width) return Element<kStorage>::many(from);
+  float lanes[width] = {};
+  for (int lane = 0; lane < count && lane < width; ++lane)
+    lanes[lane] = Element<kStorage>::one(from + lane * stride);
+  return load(lanes);
+}
+
+}  // namespace attest::tiles::ATTEST_TILES_ISA
