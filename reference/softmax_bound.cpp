@@ -1,0 +1,87 @@
+#include "reference/softmax_bound.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <xtensor/xadapt.hpp>
+#include <xtensor/xmath.hpp>
+#include <xtensor/xtensor.hpp>
+#include <xtensor/xview.hpp>
+
+#include "reference/bounds.hpp"
+
+namespace attest {
+namespace {
+
+// e^eta of an exponent beyond this bounds nothing; stopping here keeps infinity times 0 out of the sums.
+constexpr double greatest_exponent = 300.0;
+
+double chain_error(const Arithmetic& arithmetic, const RowScores& scores) {
+  const double chain = chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size()));
+  return gamma(chain + static_cast<double>(arithmetic.rescales), judged_roundoff(arithmetic));
+}
+
+}  // namespace
+
+ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores) {
+  const double u = judged_roundoff(arithmetic);
+  const double u_in = arithmetic.input;
+  const double products = gamma(static_cast<double>(inputs.problem.head_dim) + 1.0, u) + 2.0 * u_in + u_in * u_in;
+  const double exponentials = (1.0 + static_cast<double>(arithmetic.rescales)) * judged_exponential(arithmetic);
+  const bool has_bias = inputs.bias || inputs.spec.has_bias(inputs.problem);
+  const double capping = inputs.problem.softcap != 0.0 ? 4.0 * u : 0.0;
+
+  ScoreErrors errors;
+  errors.eta.reserve(scores.score.size());
+  errors.growth.reserve(scores.score.size());
+  for (std::size_t j = 0; j < scores.score.size(); ++j) {
+    const double size = std::max(std::fabs(scores.score[j]), scores.parts[j]);
+    double eta = products * scores.magnitude[j] + (capping + arithmetic.score) * size + exponentials +
+                 u * (5.0 * (scores.greatest - scores.score[j]) + scores.largest);
+    if (has_bias) eta += u * scores.parts[j];
+    eta = std::min(eta, greatest_exponent);
+    errors.eta.push_back(eta);
+    errors.growth.push_back(std::expm1(eta));
+    errors.greatest = std::max(errors.greatest, eta);
+  }
+  return errors;
+}
+
+std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
+                                  const ScoreErrors& errors, const RowColumns& columns) {
+  const double u = judged_roundoff(arithmetic);
+  const double chain = chain_error(arithmetic, scores);
+  const double steps =
+      chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size())) + static_cast<double>(arithmetic.rescales);
+  const double dropping = inputs.dropout ? 2.0 * u : 0.0;
+  const double storing = arithmetic.weight + arithmetic.input + dropping + chain;
+  const double tiny = underflow_floor(arithmetic);
+  const double stored_sum = arithmetic.weights_normalised ? 1.0 : scores.sum;
+  const double floor = arithmetic.weight_floor / stored_sum + 4.0 * tiny / scores.sum;
+  const double inflation = 1.0 + 4.0 * (errors.greatest + chain + arithmetic.weight) + arithmetic.output;
+
+  const auto width = static_cast<std::size_t>(inputs.problem.head_dim_v);
+  const auto first = [width](const std::vector<double>& column) {
+    return xt::view(xt::adapt(column, {column.size()}), xt::range(std::size_t{0}, width));
+  };
+  const xt::xtensor<double, 1> out = xt::abs(first(columns.out));
+  const xt::xtensor<double, 1> from_scores = std::exp(errors.greatest) * first(columns.spread);
+  const xt::xtensor<double, 1> from_weights = storing * first(columns.magnitude) + floor * first(columns.absolute);
+  const xt::xtensor<double, 1> from_sum = chain * out;
+  const xt::xtensor<double, 1> from_storing =
+      (3.0 * u + arithmetic.output) * out + (arithmetic.output_floor + tiny * (steps + 1.0));
+  const xt::xtensor<double, 1> bound = (from_scores + from_weights + from_sum) * inflation + from_storing;
+  return {bound.begin(), bound.end()};
+}
+
+double lse_bound(const Arithmetic& arithmetic, const RowScores& scores, const ScoreErrors& errors) {
+  const double u = std::max(judged_roundoff(arithmetic), 0x1p-24);
+  const double log_sum = std::log(scores.sum);
+  double moved = 0.0;
+  for (std::size_t j = 0; j < scores.weight.size(); ++j)
+    moved += scores.weight[j] / scores.sum * errors.growth[j];
+  return std::log1p(moved) + chain_error(arithmetic, scores) + 2.0 * u * std::fabs(log_sum) +
+         u * std::fabs(scores.greatest + log_sum) + u * scores.largest;
+}
+
+}  // namespace attest

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <vector>
+
+#include "harness/core/arithmetic.hpp"
+#include "reference/softmax_row.hpp"
+
+namespace attest {
+
+/// How far the scores of a row may be from the truth, in the exponent. One entry a key.
+struct ScoreErrors {
+  std::vector<double> eta;     ///< |ln(weight got / weight true)| at most
+  std::vector<double> growth;  ///< e^eta - 1
+  double greatest = 0.0;       ///< max eta
+};
+
+/// eta_j = [gamma(d+1) + 2u_in + u_in^2] a_j + u(|s_j|+|b_j|) + 4u|s_j| (softcap) + u_s|s_j| + (1+n_r) e_exp
+///         + u[5(m - s_j) + M]
+ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores);
+
+/// Rule F for the columns of one row of the output:
+///
+///     E1 = e^(max eta) * sum_j P_j |kappa_j v_jc - O_c| (e^eta_j - 1)
+///     E2 = [u_p + u_in + 2u (dropout) + gamma(N+n_r)] A_c + sigma_p/l * sum_j kappa_j |v_jc|
+///     E3 = gamma(N+n_r) |O_c|            E4 = (3u + u_out) |O_c| + sigma_out
+///     bound = (E1 + E2 + E3) (1 + 4(max eta + gamma(N+n_r) + u_p) + u_out) + E4
+///
+/// Beside it, what may underflow: a weight below the smallest normal number of the accumulation type may be lost, and
+/// so may as much at each of the N + n_r steps of the sum.
+std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
+                                  const ScoreErrors& errors, const RowColumns& columns);
+
+/// ln(1 + sum P (e^eta - 1)) + gamma(N+n_r) + 2u|ln l| + u|lse| + uM, u being at least f32's for the stored lse. The
+/// first term is sum P eta to first order; this form holds to all orders.
+double lse_bound(const Arithmetic& arithmetic, const RowScores& scores, const ScoreErrors& errors);
+
+}  // namespace attest

@@ -1,0 +1,99 @@
+#include "reference/softmax_oracle.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "reference/plain.hpp"
+#include "reference/softmax_bound.hpp"
+#include "reference/softmax_row.hpp"
+
+namespace attest {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+
+class SoftmaxOracle final : public Oracle {
+ public:
+  SoftmaxOracle(const Spec& spec, const Problem& problem, const TensorSet& tensors) : inputs_(spec, problem, tensors) {
+    // Scanning a key that is not there costs about as much as two columns of one that is.
+    const double scan =
+        static_cast<double>(problem.seq_kv) * 2.0 / static_cast<double>(problem.head_dim + problem.head_dim_v);
+    const std::int64_t step = std::max<std::int64_t>(1, problem.seq_q / 8);
+    for (std::int64_t batch = 0; batch < problem.batch; batch += std::max<std::int64_t>(1, problem.batch / 4)) {
+      for (std::int64_t row = problem.seq_q - 1; row >= 0; row -= step) {
+        row_cost_ = std::max(row_cost_, scan + static_cast<double>(inputs_.count_visible(batch, row)));
+      }
+    }
+  }
+
+  RowPlace extent() const override {
+    return {.batch = inputs_.problem.batch, .head = inputs_.problem.heads_q, .row = inputs_.problem.seq_q};
+  }
+
+  double row_cost() const override { return row_cost_; }
+
+  void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
+    const auto width = static_cast<std::size_t>(inputs_.problem.head_dim_v);
+    const std::vector<std::int64_t> index{place.batch, place.head, place.row};
+    rows.resize(2);
+    OutputRow& out = rows[0];
+    OutputRow& lse = rows[1];
+    out = {.output = "out", .index = index, .value = {}, .bound = {}, .plain = {}};
+    lse = {.output = "lse", .index = index, .value = {}, .bound = {}, .plain = {}};
+
+    const RowScores scores = score_row(inputs_, place);
+    if (scores.key.empty()) {
+      fill(out, width, 0.0, 0.0);
+      fill(lse, 1, -infinity, 0.0);
+    } else if (scores.not_a_number || scores.infinite) {
+      // exp(inf - inf) is NaN; only lse may also be seen as the infinity that the sum tends to.
+      fill(out, width, not_a_number, 0.0);
+      fill(lse, 1, not_a_number, scores.not_a_number ? 0.0 : infinity);
+    } else {
+      average(place, arithmetic, scores, out, lse);
+    }
+  }
+
+ private:
+  static void fill(OutputRow& line, std::size_t width, double value, double bound) {
+    line.value.assign(width, value);
+    line.bound.assign(width, bound);
+    line.plain.assign(width, value);
+  }
+
+  void average(const RowPlace& place, const Arithmetic& arithmetic, const RowScores& scores, OutputRow& out,
+               OutputRow& lse) const {
+    const ScoreErrors errors = score_errors(inputs_, arithmetic, scores);
+    const PlainWeights plain = plain_weights(inputs_.problem, scores);
+    const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight);
+    const std::int64_t width = inputs_.problem.head_dim_v;
+    out.value.assign(columns.out.begin(), columns.out.begin() + width);
+    out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
+    for (std::int64_t c = 0; c < width; ++c) {
+      if (std::isfinite(columns.out[c]) && std::isfinite(columns.magnitude[c])) continue;
+      const Propagated propagated = propagate(inputs_, place, scores, c);
+      out.value[c] = propagated.value;
+      out.bound[c] = propagated.certain ? 0.0 : infinity;
+    }
+    lse.value = {scores.greatest + std::log(scores.sum)};
+    lse.bound = {lse_bound(arithmetic, scores, errors)};
+    if (!plain.weight.empty()) {
+      for (std::int64_t c = 0; c < width; ++c)
+        out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));
+      lse.plain = {plain.lse};
+    }
+  }
+
+  SoftmaxInputs inputs_;
+  double row_cost_ = 0.0;
+};
+
+}  // namespace
+
+std::unique_ptr<Oracle> make_softmax_oracle(const Spec& spec, const Problem& problem, const TensorSet& inputs) {
+  return std::make_unique<SoftmaxOracle>(spec, problem, inputs);
+}
+
+}  // namespace attest

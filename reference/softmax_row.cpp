@@ -1,0 +1,161 @@
+#include "reference/softmax_row.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "reference/compensated.hpp"
+#include "reference/row_loops.hpp"
+
+namespace attest {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// One line of a tensor at a time as double, padded with zeros.
+class LineReader {
+ public:
+  explicit LineReader(const TensorView& view)
+      : view_(view), line_((view.shape[3] + row_padding - 1) / row_padding * row_padding) {}
+
+  const double* read(std::int64_t i0, std::int64_t i1, std::int64_t i2) {
+    const std::int64_t first = view_.offset(i0, i1, i2);
+    if (view_.strides[3] == 1) {
+      const auto* bytes = static_cast<const std::byte*>(view_.data);
+      const std::int64_t width = static_cast<std::int64_t>(size_of(view_.dtype));
+      row_loops().widen(bytes + first * width, view_.dtype, view_.shape[3], line_.data());
+    } else {
+      for (std::int64_t c = 0; c < view_.shape[3]; ++c)
+        line_[c] = load_element(view_.data, view_.dtype, first + c * view_.strides[3]);
+    }
+    return line_.data();
+  }
+
+  std::int64_t padded() const { return static_cast<std::int64_t>(line_.size()); }
+  bool is_narrow() const { return view_.dtype != DType::f64; }
+
+ private:
+  TensorView view_;
+  std::vector<double> line_;
+};
+
+double capped(double score, double softcap) {
+  return softcap == 0.0 ? score : softcap * std::tanh(score / softcap);
+}
+
+void weigh(RowScores& row) {
+  CompensatedSum sum;
+  row.weight.reserve(row.score.size());
+  for (const double score : row.score) {
+    row.weight.push_back(std::exp(score - row.greatest));
+    sum.add(row.weight.back());
+  }
+  row.sum = sum.value();
+}
+
+}  // namespace
+
+RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
+  const Problem& problem = inputs.problem;
+  const std::int64_t length = inputs.kv_length(place.batch);
+  const std::int64_t offset = problem.offset(length);
+  const std::int64_t head_kv = place.head / problem.group();
+  const bool spec_has_bias = inputs.spec.has_bias(problem);
+  const bool is_plain = problem.dtype != DType::f64;
+  const auto plain_scale = static_cast<float>(inputs.scale);
+  const auto plain_cap = static_cast<float>(problem.softcap);
+  const double kept_multiplier = 1.0 / (1.0 - problem.dropout);
+  LineReader queries(inputs.q);
+  LineReader keys(inputs.k);
+  const double* q = queries.read(place.batch, place.head, place.row);
+  const bool exact = queries.is_narrow() && keys.is_narrow();
+
+  RowScores row;
+  row.greatest = -infinity;
+  for (std::int64_t j = 0; j < length; ++j) {
+    if (!inputs.spec.visible(problem, place.row, j, offset)) continue;
+    if (inputs.mask && inputs.mask->load(place.batch, place.head, place.row, j) == 0.0) continue;
+    double bias = inputs.bias ? inputs.bias->load(place.batch, place.head, place.row, j) : 0.0;
+    if (spec_has_bias) bias += inputs.spec.bias(problem, inputs.tensors, place.head, place.row, j, offset);
+    if (bias == -infinity) continue;
+
+    const double* k = keys.read(place.batch, head_kv, j);
+    DotProduct dot;
+    row_loops().dot(q, k, keys.padded(), exact, &dot);
+    const double before_bias = capped(inputs.scale * dot.value, problem.softcap);
+    const double score = before_bias + bias;
+    if (score == -infinity) continue;
+
+    row.key.push_back(j);
+    row.score.push_back(score);
+    row.parts.push_back(std::fabs(before_bias) + std::fabs(bias));
+    row.magnitude.push_back(std::fabs(inputs.scale) * dot.magnitude);
+    const bool kept = !inputs.dropout || inputs.dropout->keeps(place.batch, place.head, place.row, j);
+    row.multiplier.push_back(kept ? kept_multiplier : 0.0);
+    row.greatest = std::max(row.greatest, score);
+    row.largest = std::max(row.largest, std::fabs(score));
+    row.not_a_number = row.not_a_number || std::isnan(score);
+    row.infinite = row.infinite || score == infinity;
+    if (is_plain) {
+      float plain = plain_scale * row_loops().plain_dot(q, k, keys.padded());
+      if (plain_cap != 0.0f) plain = plain_cap * std::tanh(plain / plain_cap);
+      row.plain_score.push_back(plain + static_cast<float>(bias));
+    }
+  }
+  if (!row.key.empty() && !row.not_a_number && !row.infinite) weigh(row);
+  return row;
+}
+
+RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores,
+                          const std::vector<double>& growth, const std::vector<float>& plain_weight) {
+  const std::int64_t head_kv = place.head / inputs.problem.group();
+  LineReader values(inputs.v);
+  const auto columns = static_cast<std::size_t>(values.padded());
+  RowColumns result{.out = std::vector<double>(columns),
+                    .magnitude = std::vector<double>(columns),
+                    .absolute = std::vector<double>(columns),
+                    .spread = std::vector<double>(columns),
+                    .plain = std::vector<float>(plain_weight.empty() ? 0 : columns)};
+  std::vector<double> error(columns);
+  const ColumnSums sums{result.out.data(), error.data(), result.magnitude.data(), result.absolute.data()};
+  for (std::size_t index = 0; index < scores.key.size(); ++index) {
+    const double* v = values.read(place.batch, head_kv, scores.key[index]);
+    const Compensated weight = two_product(scores.weight[index], scores.multiplier[index]);
+    const Compensated halves = split(weight.value);
+    const Weight split_weight{.value = weight.value, .high = halves.value, .low = halves.error + weight.error};
+    row_loops().accumulate(split_weight, scores.multiplier[index], v, values.padded(), values.is_narrow(), sums);
+    if (!plain_weight.empty()) {
+      row_loops().plain_accumulate(plain_weight[index], v, values.padded(), result.plain.data());
+    }
+  }
+  for (std::size_t c = 0; c < columns; ++c) {
+    const double sum = std::isfinite(result.out[c]) ? result.out[c] + error[c] : result.out[c];
+    result.out[c] = sum / scores.sum;
+    result.magnitude[c] /= scores.sum;
+  }
+  // The spread is about the average, which only now is known.
+  for (std::size_t index = 0; index < scores.key.size(); ++index) {
+    const double* v = values.read(place.batch, head_kv, scores.key[index]);
+    row_loops().add_spread(scores.weight[index] / scores.sum * growth[index], scores.multiplier[index], v,
+                           result.out.data(), values.padded(), result.spread.data());
+  }
+  return result;
+}
+
+Propagated propagate(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores, std::int64_t column) {
+  // A weight above this is no zero in any format that weights are stored in.
+  constexpr double surely_positive = 0x1p-12;
+  const std::int64_t head_kv = place.head / inputs.problem.group();
+  double sum = 0.0;
+  bool certain = true;
+  for (std::size_t index = 0; index < scores.key.size(); ++index) {
+    const double v = inputs.v.load(place.batch, head_kv, scores.key[index], column);
+    if (std::isfinite(v)) continue;
+    const double weight = scores.weight[index] / scores.sum * scores.multiplier[index];
+    sum += weight * v;
+    certain = certain && (std::isnan(v) || weight == 0.0 || weight > surely_positive);
+  }
+  return {.value = sum, .certain = certain || std::isnan(sum)};
+}
+
+}  // namespace attest
