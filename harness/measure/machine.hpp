@@ -45,4 +45,7 @@ std::string format_cpu_list(const std::vector<int>& cpus);
 /// The CPUs that this process may run on (sched_getaffinity).
 std::vector<int> usable_cpus();
 
+/// The same, one CPU of every core first, then the second ones of each, and so on.
+std::vector<int> cpus_by_core(const std::filesystem::path& root = "/");
+
 }  // namespace attest

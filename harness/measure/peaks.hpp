@@ -36,10 +36,15 @@ struct Peaks {
   /// The best rate for the type and thread count over the instruction sets; empty when not measured.
   std::optional<double> flops_per_second(std::string_view type, int threads) const;
   std::optional<double> bytes_per_second(std::string_view level, int threads) const;
+
+  /// The fastest single round. Other work on the machine makes rounds slow, never fast: a result above this, and not
+  /// one above the median, is not to be believed.
+  std::optional<double> flops_bound(std::string_view type, int threads) const;
+  std::optional<double> bytes_bound(std::string_view level, int threads) const;
 };
 
 struct PeakOptions {
-  std::vector<int> threads;  ///< Empty: 1, 2, 4, ... and every CPU that the process may use.
+  std::vector<int> threads = {};  ///< Empty: 1, 2, 4, ... and every CPU that the process may use.
   std::vector<std::string> types = {"f64", "f32", "bf16", "f16"};
   std::vector<std::string> levels = {"L1", "L2", "L3", "DRAM"};
   int rounds = 9;                     ///< Each measures everything once, so that a busy spell hits all alike.
@@ -50,7 +55,7 @@ struct PeakOptions {
 /// fewer than one thread or round.
 Peaks measure_peaks(const PeakOptions& options = {});
 
-/// Only the rates of one type with `threads` threads, in about a tenth of a second: the bound beside a kernel's rate.
+/// Only the rates of one type with `threads` threads, in about a fifth of a second: the bound beside a kernel's rate.
 Peaks measure_flop_peak(int threads, std::string_view type = "f32");
 
 nlohmann::json peaks_to_json(const Peaks& peaks);

@@ -12,10 +12,10 @@ namespace attest {
 inline constexpr const char* not_available = "not available";
 
 struct ProvenanceOptions {
-  std::vector<std::string> arguments;  ///< argv, as given.
+  std::vector<std::string> arguments = {};  ///< argv, as given.
   /// The checkout to ask for its commit when the build did not record one; empty: the one that was built, if it is
   /// still there.
-  std::filesystem::path source_directory;
+  std::filesystem::path source_directory = {};
   std::filesystem::path root = "/";  ///< Where /proc and /sys are looked for.
 };
 

@@ -13,11 +13,11 @@ namespace attest {
 /// What is timed. Only `run` is required.
 struct Workload {
   /// One iteration.
-  std::function<void()> run;
+  std::function<void()> run = nullptr;
   /// Seconds of the iteration that `run` just did, as another clock saw them (CUDA events). Absent: steady_clock.
-  std::function<double()> seconds_of_last_run;
+  std::function<double()> seconds_of_last_run = nullptr;
   /// Called before every iteration, outside the timing: clears a cache, moves to the next buffer.
-  std::function<void()> prepare;
+  std::function<void()> prepare = nullptr;
 };
 
 struct TimingOptions {
