@@ -25,8 +25,10 @@ def formatted():
     if program is None or "version 14." not in subprocess.run([program, "--version"], capture_output=True, text=True).stdout:
         return ["clang-format 14 is not here; install clang-format-14"]
     run = subprocess.run([program, "--dry-run", "--Werror", *map(str, sources())], cwd=ROOT, capture_output=True, text=True)
-    return sorted({line.split(":")[0] + ": not as clang-format 14 writes it"
-                   for line in run.stderr.splitlines() if "error:" in line}) if run.returncode else []
+    if run.returncode == 0:
+        return []
+    places = {match.group(1) for match in re.finditer(r"^(\S+?):\d+:\d+: error:", run.stderr, re.MULTILINE)}
+    return sorted(f"{pathlib.Path(place).relative_to(ROOT)}: not as clang-format 14 writes it" for place in places)
 
 
 def short():
