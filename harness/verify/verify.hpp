@@ -30,7 +30,7 @@ struct Verification {
 std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& problem, const TensorSet& inputs,
                                     const TensorSet& outputs);
 
-/// Judges `outputs` against the oracle, line by line: every element must satisfy !(error > bound), NaN where and only
+/// Judges `outputs` against the oracle, line by line: an element fails when !(error <= bound); NaN where and only
 /// where the truth is NaN, infinities equal. Rows are all of them, or a seeded, stratified sample (first, last, window
 /// and tile edges, random) of every head.
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "harness/core/accuracy.hpp"
+#include "harness/core/dtype.hpp"
+
+namespace attest {
+
+/// One element of an output with its truth.
+struct JudgedElement {
+  std::span<const std::int64_t> index;  ///< of the line, without the column
+  std::int64_t column = -1;             ///< negative: the line is the element
+  double expected = 0.0;
+  double got = 0.0;
+  double bound = 0.0;  ///< infinite: any value that is not finite is right
+};
+
+/// Judges the elements of one output tensor and gathers the figures that a paper quotes. Collectors of parts of a
+/// tensor merge; merging in a fixed order gives the same figures for any number of threads.
+class FigureCollector {
+ public:
+  FigureCollector(std::string_view output, DType dtype) : output_(output), dtype_(dtype) {}
+
+  /// Right when !(error <= bound) does not hold: NaN where and only where the truth is NaN, infinities equal.
+  void add(const JudgedElement& element);
+
+  /// The same element's value from a plain kernel.
+  void add_plain(double expected, double plain);
+
+  void merge(const FigureCollector& later);
+
+  const std::string& output() const { return output_; }
+  std::int64_t failures() const { return failures_; }
+  /// One line: the worst element, its expected and got value, bound and ratio, and how many elements failed.
+  std::string failure() const;
+  AccuracyFigures figures() const;
+
+ private:
+  /// |got - expected|; infinity when they cannot be compared and differ; negative when they agree without a number.
+  double error_of(const JudgedElement& element) const;
+
+  std::string output_;
+  DType dtype_;
+  std::int64_t elements_ = 0;
+  std::int64_t failures_ = 0;
+  std::int64_t plain_elements_ = 0;
+  double max_error_ = 0.0;
+  double max_relative_ = 0.0;
+  double squares_ = 0.0;
+  double expected_squares_ = 0.0;
+  double got_squares_ = 0.0;
+  double products_ = 0.0;
+  double plain_squares_ = 0.0;
+  double plain_max_error_ = 0.0;
+  double worst_ratio_ = -1.0;
+  std::string worst_;
+  std::vector<float> ulps_;
+};
+
+/// The distance of neighbouring numbers of `type` at `value`.
+double unit_in_last_place(DType type, double value);
+
+}  // namespace attest

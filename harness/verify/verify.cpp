@@ -1,0 +1,215 @@
+#include "harness/verify/verify.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <exception>
+#include <fmt/format.h>
+#include <mutex>
+#include <thread>
+
+#include "harness/core/error.hpp"
+#include "harness/verify/figures.hpp"
+#include "reference/softmax_oracle.hpp"
+
+namespace attest {
+namespace {
+
+// The collectors of one run of places, in the order in which the oracle names its outputs.
+class LineJudge {
+ public:
+  explicit LineJudge(const TensorSet& outputs) : outputs_(outputs) {}
+
+  void add(const OutputRow& line) {
+    const TensorView* view = outputs_.find(line.output);
+    if (view == nullptr) return;
+    const auto leading = static_cast<int>(line.index.size());
+    const bool is_scalar = leading == view->rank;
+    const std::int64_t width = is_scalar ? 1 : view->shape[static_cast<std::size_t>(view->rank - 1)];
+    if ((!is_scalar && leading != view->rank - 1) || std::ssize(line.value) != width ||
+        std::ssize(line.bound) != width) {
+      complain(line.output, text_of(view->shape_vector()) + " disagrees with the reference's lines",
+               fmt::format("lines have {} leading indices and {} values", leading, line.value.size()));
+    }
+    const std::int64_t first = view->offset(line.index);
+    const std::int64_t stride = is_scalar ? 0 : view->strides[static_cast<std::size_t>(view->rank - 1)];
+    FigureCollector& collector = collector_of(line.output, view->dtype);
+    for (std::int64_t c = 0; c < width; ++c) {
+      const auto column = static_cast<std::size_t>(c);
+      collector.add({.index = line.index,
+                     .column = is_scalar ? -1 : c,
+                     .expected = line.value[column],
+                     .got = load_element(view->data, view->dtype, first + c * stride),
+                     .bound = line.bound[column]});
+      if (!line.plain.empty()) collector.add_plain(line.value[column], line.plain[column]);
+    }
+  }
+
+  void merge(const LineJudge& later) {
+    for (const FigureCollector& collector : later.collectors_) {
+      const auto own = find(collector.output());
+      if (own == collectors_.end()) {
+        collectors_.push_back(collector);
+      } else {
+        own->merge(collector);
+      }
+    }
+  }
+
+  const std::vector<FigureCollector>& collectors() const { return collectors_; }
+
+ private:
+  std::vector<FigureCollector>::iterator find(std::string_view output) {
+    return std::find_if(collectors_.begin(), collectors_.end(),
+                        [output](const FigureCollector& collector) { return collector.output() == output; });
+  }
+
+  FigureCollector& collector_of(std::string_view output, DType dtype) {
+    const auto own = find(output);
+    return own != collectors_.end() ? *own : collectors_.emplace_back(output, dtype);
+  }
+
+  const TensorSet& outputs_;
+  std::vector<FigureCollector> collectors_;
+};
+
+// Calls work(part) for every part on `threads` threads; the first exception is thrown again here.
+template <class Work>
+void for_each_part(std::size_t parts, int threads, const Work& work) {
+  std::atomic<std::size_t> next{0};
+  std::exception_ptr failure;
+  std::mutex guard;
+  const auto loop = [&] {
+    try {
+      for (std::size_t part = next++; part < parts; part = next++)
+        work(part);
+    } catch (...) {
+      const std::lock_guard lock(guard);
+      if (!failure) failure = std::current_exception();
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (int thread = 1; thread < threads && static_cast<std::size_t>(thread) < parts; ++thread)
+    helpers.emplace_back(loop);
+  loop();
+  for (std::thread& helper : helpers)
+    helper.join();
+  if (failure) std::rethrow_exception(failure);
+}
+
+// The judgement of all outputs together. Every tensor of `outputs` must have been looked at: what nobody checked is not
+// proved.
+Verification conclude(std::string_view rule, const std::vector<FigureCollector>& collectors, const TensorSet& outputs) {
+  Verification result{.verdict = Verdict::passed(), .accuracy = {}};
+  RuleResult judged{.rule = std::string(rule), .ratio = 0.0, .passed = true};
+  const auto fail = [&](std::string reason) {
+    if (judged.passed) result.verdict = {.outcome = Outcome::failed, .reason = std::move(reason)};
+    judged.passed = false;
+  };
+  for (const FigureCollector& collector : collectors) {
+    result.accuracy.outputs.push_back(collector.figures());
+    judged.ratio = std::max(judged.ratio, result.accuracy.outputs.back().error_over_bound);
+    if (collector.failures() > 0) fail(collector.failure());
+  }
+  for (const TensorSet::Entry& entry : outputs.entries()) {
+    const bool seen = std::any_of(collectors.begin(), collectors.end(),
+                                  [&](const FigureCollector& collector) { return collector.output() == entry.name; });
+    if (!seen) fail(fmt::format("output '{}' has no reference, so nothing proves it", entry.name));
+  }
+  if (collectors.empty()) fail("no output was compared");
+  result.accuracy.rules.push_back(std::move(judged));
+  return result;
+}
+
+}  // namespace
+
+std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& problem, const TensorSet& inputs,
+                                    const TensorSet& outputs) {
+  if (variant.make_oracle != nullptr) return variant.make_oracle(problem, inputs, outputs);
+  if (variant.spec == nullptr) {
+    complain(variant.name, "the variant has neither a spec nor an oracle", "give it one of the two");
+  }
+  return make_softmax_oracle(*variant.spec, problem, inputs);
+}
+
+Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
+                    const TensorSet& outputs, const VerifyOptions& options) {
+  const std::vector<RowPlace> places = rows_to_check(oracle, problem, options);
+  // Parts are the same for any number of threads, so that the figures are too.
+  const std::size_t parts = std::min<std::size_t>(places.size(), 256);
+  std::vector<LineJudge> judges(parts, LineJudge(outputs));
+  for_each_part(parts, options.threads, [&](std::size_t part) {
+    std::vector<OutputRow> lines;
+    const std::size_t end = places.size() * (part + 1) / parts;
+    for (std::size_t place = places.size() * part / parts; place < end; ++place) {
+      oracle.row(places[place], arithmetic, lines);
+      for (const OutputRow& line : lines)
+        judges[part].add(line);
+    }
+  });
+  LineJudge whole(outputs);
+  for (const LineJudge& judge : judges)
+    whole.merge(judge);
+
+  Verification result = conclude("F", whole.collectors(), outputs);
+  const RowPlace extent = oracle.extent();
+  result.accuracy.rows_checked = static_cast<std::int64_t>(places.size());
+  result.accuracy.rows_total = extent.batch * extent.head * extent.row;
+  return result;
+}
+
+Verification compare_expected(const TensorView& got, const TensorView& expected, std::string_view output, double rtol,
+                              double atol) {
+  if (got.shape_vector() != expected.shape_vector()) {
+    return {.verdict = {.outcome = Outcome::failed,
+                        .reason = fmt::format("{} is {}, expected {}", output, text_of(got.shape_vector()),
+                                              text_of(expected.shape_vector()))},
+            .accuracy = {}};
+  }
+  FigureCollector collector(output, got.dtype);
+  std::vector<std::int64_t> index(static_cast<std::size_t>(got.rank), 0);
+  const std::int64_t count = got.element_count();
+  for (std::int64_t element = 0; element < count; ++element) {
+    const double truth = load_element(expected.data, expected.dtype, expected.offset(index));
+    collector.add({.index = index,
+                   .column = -1,
+                   .expected = truth,
+                   .got = load_element(got.data, got.dtype, got.offset(index)),
+                   .bound = std::isfinite(truth) ? atol + rtol * std::fabs(truth) : 0.0});
+    for (int axis = got.rank - 1; axis >= 0; --axis) {
+      const auto at = static_cast<std::size_t>(axis);
+      if (++index[at] < got.shape[at]) break;
+      index[at] = 0;
+    }
+  }
+  TensorSet outputs;
+  outputs.add(std::string(output), got);
+  Verification result = conclude("expected", {collector}, outputs);
+  const std::int64_t width = got.rank == 0 ? 1 : got.shape[static_cast<std::size_t>(got.rank - 1)];
+  result.accuracy.rows_total = result.accuracy.rows_checked = width == 0 ? 0 : count / width;
+  return result;
+}
+
+Tensor reference_output(const Oracle& oracle, std::string_view output, const Shape& shape) {
+  Tensor tensor(DType::f64, shape);
+  const RowPlace extent = oracle.extent();
+  std::vector<OutputRow> lines;
+  for (std::int64_t batch = 0; batch < extent.batch; ++batch) {
+    for (std::int64_t head = 0; head < extent.head; ++head) {
+      for (std::int64_t row = 0; row < extent.row; ++row) {
+        oracle.row({batch, head, row}, Arithmetic{}, lines);
+        for (const OutputRow& line : lines) {
+          if (line.output != output) continue;
+          const std::int64_t first = tensor.view().offset(line.index);
+          if (line.index.size() > shape.size() || first + std::ssize(line.value) > tensor.view().element_count()) {
+            complain(output, text_of(shape) + " is too small for the reference's lines", "give the output's own shape");
+          }
+          std::copy(line.value.begin(), line.value.end(), tensor.view().as<double>() + first);
+        }
+      }
+    }
+  }
+  return tensor;
+}
+
+}  // namespace attest
