@@ -45,22 +45,23 @@ Entry best_law(const std::vector<GrowthPoint>& points) {
 }  // namespace
 
 Section growth_section(const Study& study) {
-  Section section{.id = "growth", .title = "Growth with length", .blocks = {}};
+  Section section{.id = "growth", .title = "Growth", .blocks = {}};
   const NumberFormat two{NumberFormat::Style::fixed, 2};
   const NumberFormat four{NumberFormat::Style::fixed, 4};
-  Table table{.id = "exponents",
-              .title = "Fitted exponents",
-              .note =
-                  "cost = c n^e, least squares on the logarithms of the medians over the lengths that were timed; the "
-                  "interval is a 95% bootstrap over samples and residuals. FLOPs are counted exactly. The law is the "
-                  "one of 1, n, n log n, n^2 with the smallest AICc, with or without a constant overhead. Short "
-                  "lengths pull the exponent of time down: overheads do not grow.",
-              .columns = {text_column("kernel"), text_column("problem"), text_column("lengths"),
-                          number_column("time exponent", two), number_column("low", two), number_column("high", two),
-                          number_column("R²", four), number_column("FLOPs exponent", two),
-                          number_column("workspace exponent", two), text_column("law of time")},
-              .rows = {},
-              .collapsed = false};
+  Table table{
+      .id = "exponents",
+      .title = "Fitted exponents",
+      .note =
+          "cost = c n^e, least squares on the logarithms of the medians over the lengths that were timed; the "
+          "interval is a 95% bootstrap over samples and residuals. FLOPs are counted exactly. The law is the "
+          "one of 1, n, n log n, n^2 with the smallest AICc, with or without a constant overhead. Short "
+          "lengths pull the exponent of time down: overheads do not grow.",
+      .columns = {text_column("kernel"), text_column("problem"), text_column("lengths"),
+                  number_column("time exponent", two), number_column("95% low", two), number_column("95% high", two),
+                  number_column("R²", four), number_column("FLOPs exponent", two),
+                  number_column("workspace exponent", two), text_column("law of time")},
+      .rows = {},
+      .collapsed = false};
   const auto key = [](const View& view) {
     return view.timing() == nullptr ? std::string() : view.family + "\n" + view.record->key.kernel;
   };
@@ -79,7 +80,7 @@ Section growth_section(const Study& study) {
     }
     if (distinct_lengths(time) < least_lengths) continue;
     std::vector<Entry> row = {code_entry(views.front()->record->key.kernel), code_entry(views.front()->family),
-                              text_entry(fmt::format("{} to {} ({})", format_length(views.front()->length),
+                              code_entry(fmt::format("{} to {} ({})", format_length(views.front()->length),
                                                      format_length(views.back()->length), distinct_lengths(time)))};
     add_fit(time, true, row);
     add_fit(work, false, row);

@@ -105,10 +105,10 @@ Section memory_section(const Study& study) {
 }
 
 Section cache_section(const std::vector<CacheModel>& models) {
-  Section section{.id = "kv_cache_section", .title = "KV cache of known models", .blocks = {}};
+  Section section{.id = "kv_cache_section", .title = "KV cache", .blocks = {}};
   Table table{
       .id = "kv_cache",
-      .title = "Bytes a token and a sequence, 16-bit keys and values",
+      .title = "KV cache of known models: bytes a token and a sequence, 16-bit keys and values",
       .note =
           "2 x layers x key/value heads x head dim x 2 bytes a token. A sequence has the model's full length; with a "
           "window the cache of a windowed layer stops growing there. MHA is the same model with as many key/value "

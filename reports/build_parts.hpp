@@ -59,10 +59,11 @@ struct FigurePlan {
   double (*place)(const View&) = nullptr;
   /// The figure of a view; the point's `x` is filled in already.
   void (*measure)(const View&, Point&) = nullptr;
+  std::size_t most_panels = 6;
 };
 
-/// The figure with the panels that have the most points at two or more places, at most six of them; false in `any`
-/// where there is none.
+/// The figure with the panels that have the most points at two or more places, at most `most_panels` of them; false in
+/// `any` where there is none.
 struct PlannedFigure {
   bool any = false;
   Figure figure;

@@ -4,14 +4,13 @@
 #include <fmt/format.h>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "reports/build_parts.hpp"
 #include "reports/format.hpp"
 
 namespace attest::reports {
 namespace {
-
-constexpr std::size_t most_panels = 6;
 
 const Axis length_axis{
     .label = "sequence length", .unit = "tokens", .scale = Scale::log2, .quantity = Quantity::length, .ticks = {}};
@@ -89,6 +88,14 @@ void measure_workspace(const View& view, Point& point) {
   point.y = static_cast<double>(view.record->workspace_bytes_measured);
 }
 
+/// A kernel of another function than softmax attention says so in the legend.
+std::string legend_name(const std::vector<const View*>& views, const std::string& kernel) {
+  for (const View* view : views) {
+    if (view->record->key.kernel == kernel && !view->function_class.empty()) return kernel + " (not softmax)";
+  }
+  return kernel;
+}
+
 /// Adds the figure to the section when the store has data for it.
 void add(const Study& study, const FigurePlan& plan, Section& section) {
   PlannedFigure planned = plan_figure(study, plan);
@@ -100,13 +107,14 @@ void add(const Study& study, const FigurePlan& plan, Section& section) {
 PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
   struct Candidate {
     Panel panel;
-    std::size_t score = 0;
+    std::size_t figures = 0;  // that the panel would show
+    std::int64_t longest = 0;
   };
   std::vector<Candidate> candidates;
   for (const auto& [name, views] : group_views(study, [&](const View& view) { return plan.group(study, view); })) {
     std::map<std::string, std::map<double, Point>> by_kernel;
     std::set<double> places;
-    std::size_t figures = 0;
+    Candidate candidate{.panel = {.title = name, .series = {}}};
     for (const View* view : views) {
       Point point;
       point.x = plan.place(*view);
@@ -114,13 +122,13 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
       if (!point.y && (point.status.empty() || point.status == "passed" || point.status == "not timed")) continue;
       if (point.y && !std::isfinite(*point.y)) continue;
       if (point.y) places.insert(point.x);
-      figures += point.y ? 1 : 0;
+      candidate.figures += point.y ? 1 : 0;
+      candidate.longest = std::max(candidate.longest, view->problem.seq_kv);
       by_kernel[view->record->key.kernel].insert_or_assign(point.x, point);
     }
     if (places.size() < 2) continue;
-    Candidate candidate{.panel = {.title = name, .series = {}}, .score = figures};
     for (auto& [kernel, points] : by_kernel) {
-      Series series{.name = kernel, .kernel = kernel, .points = {}};
+      Series series{.name = legend_name(views, kernel), .kernel = kernel, .points = {}};
       for (auto& [x, point] : points)
         series.points.push_back(point);
       candidate.panel.series.push_back(std::move(series));
@@ -131,12 +139,13 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
   planned.figure = {
       .id = plan.id, .title = plan.title, .caption = plan.caption, .x = plan.x, .y = plan.y, .panels = {}};
   planned.any = !candidates.empty();
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& left, const Candidate& right) { return left.score > right.score; });
-  if (candidates.size() > most_panels) {
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& left, const Candidate& right) {
+    return std::tie(left.figures, left.longest) > std::tie(right.figures, right.longest);
+  });
+  if (candidates.size() > plan.most_panels) {
     planned.figure.caption += fmt::format(" The {} problems with the most cells are shown; {} more are in the tables.",
-                                          most_panels, candidates.size() - most_panels);
-    candidates.resize(most_panels);
+                                          plan.most_panels, candidates.size() - plan.most_panels);
+    candidates.resize(plan.most_panels);
   }
   for (Candidate& candidate : candidates)
     planned.figure.panels.push_back(std::move(candidate.panel));
@@ -144,7 +153,7 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
 }
 
 Section scaling_section(const Study& study) {
-  Section section{.id = "scaling", .title = "Over length, window and heads", .blocks = {}};
+  Section section{.id = "scaling", .title = "Scaling", .blocks = {}};
   const std::string intervals =
       "Bars are 95% intervals of the median where they are wider than the mark. A word at the top is a cell that gave "
       "no time.";
@@ -156,7 +165,8 @@ Section scaling_section(const Study& study) {
        .y = seconds_axis,
        .group = length_group,
        .place = length_place,
-       .measure = measure_seconds},
+       .measure = measure_seconds,
+       .most_panels = 6},
       section);
   add(study,
       {.id = "rate_over_length",
@@ -200,7 +210,8 @@ Section scaling_section(const Study& study) {
        .y = seconds_axis,
        .group = window_group,
        .place = window_place,
-       .measure = measure_seconds},
+       .measure = measure_seconds,
+       .most_panels = 3},
       section);
   add(study,
       {.id = "time_over_heads",
@@ -210,7 +221,8 @@ Section scaling_section(const Study& study) {
        .y = seconds_axis,
        .group = heads_group,
        .place = heads_place,
-       .measure = measure_seconds},
+       .measure = measure_seconds,
+       .most_panels = 3},
       section);
   if (section.blocks.empty()) {
     section.blocks.emplace_back(Paragraph{

@@ -13,6 +13,8 @@
 namespace attest::reports {
 namespace {
 
+constexpr long most_open_tables = 4;  // more of one kind are folded in HTML
+
 std::string joined(const std::set<std::string>& texts) {
   std::string all;
   for (const std::string& text : texts)
@@ -233,21 +235,34 @@ void fill_head(const Study& study, const ReportInput& input, Report& report) {
 }
 
 Section summary_section(const Study& study, const std::vector<FamilyContest>& contests) {
-  Section section{.id = "summary", .title = "Which kernel wins, from which length", .blocks = {}};
-  Table table{.id = "winners",
-              .title = "Winners",
-              .note =
-                  "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
-                  "winner is at least 2% faster, its 95% interval lies wholly below the runner-up's, and it is ahead "
-                  "in every round; otherwise there is no clear winner. Lengths are those that were timed; 1k is 1024.",
-              .columns = {text_column("problem"), text_column("function"), text_column("result")},
-              .rows = {},
-              .collapsed = false};
+  Section section{.id = "summary", .title = "Winners", .blocks = {}};
+  Table table{
+      .id = "winners",
+      .title = "Which kernel wins, and from which length",
+      .note =
+          "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
+          "winner is at least 2% faster, its 95% interval lies wholly below the runner-up's, and it is ahead "
+          "in every round; otherwise there is no clear winner. The ratio is the runner-up's time over the winner's at "
+          "the longest length. 1k is 1024.",
+      .columns = {text_column("problem"), text_column("winner"), text_column("from length"),
+                  number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
+      .rows = {},
+      .collapsed = false};
   for (const FamilyContest& family : contests) {
     if (!family.is_contested()) continue;
-    table.rows.push_back({code_entry(family.family),
-                          text_entry(family.function_class.empty() ? "softmax" : family.function_class),
-                          text_entry(winner_sentence(family))});
+    const Standing standing = final_standing(family);
+    std::vector<Entry> row = {code_entry(family.family)};
+    if (standing.kernel.empty()) {
+      row.insert(row.end(), {Missing{"no clear winner"}, Missing{}});
+    } else {
+      const std::string note = family.function_class.empty() ? "" : " (not softmax)";
+      row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
+      row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
+    }
+    row.push_back(number_entry(standing.ratio));
+    row.push_back(
+        text_entry(standing.unbroken && !standing.kernel.empty() ? lengths_text(family) : winner_sentence(family)));
+    table.rows.push_back(std::move(row));
   }
   if (table.rows.empty()) {
     section.blocks.emplace_back(
@@ -263,11 +278,13 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
 }
 
 Section winners_section(const std::vector<FamilyContest>& contests) {
-  Section section{.id = "by_length", .title = "Fastest kernel by length", .blocks = {}};
+  Section section{.id = "by_length", .title = "By length", .blocks = {}};
   std::set<std::string> ids;
+  const auto contested = std::count_if(contests.begin(), contests.end(),
+                                       [](const FamilyContest& family) { return family.is_contested(); });
   for (const FamilyContest& family : contests) {
     if (!family.is_contested()) continue;
-    std::string id = slug("fastest " + family.family + " " + family.function_class);
+    std::string id = slug("fastest " + family.family + " " + family.function_class).substr(0, 100);
     while (!ids.insert(id).second)
       id += "_x";
     Table table{
@@ -278,7 +295,7 @@ Section winners_section(const std::vector<FamilyContest>& contests) {
                     seconds_column("time"), text_column("runner-up"), seconds_column("its time"),
                     number_column("ratio", {NumberFormat::Style::fixed, 2}), text_column("difference")},
         .rows = {},
-        .collapsed = false};
+        .collapsed = contested > most_open_tables};
     for (const Contest& contest : family.contests) {
       const TimingSummary& best = *contest.fastest->timing();
       std::vector<Entry> row = {number_entry(contest.length), code_entry(contest.fastest->record->key.kernel),

@@ -111,6 +111,24 @@ std::vector<FamilyContest> hold_contests(const Study& study) {
   return families;
 }
 
+Standing final_standing(const FamilyContest& family) {
+  const std::vector<Segment> all = segments(family);
+  if (all.empty()) return {};
+  double ratio = 0;
+  for (const Contest& contest : family.contests) {
+    if (contest.runner_up != nullptr) ratio = contest.ratio;
+  }
+  return {.kernel = all.back().winner, .from = all.back().from, .ratio = ratio, .unbroken = all.size() == 1};
+}
+
+std::string lengths_text(const FamilyContest& family) {
+  const std::vector<Segment> all = segments(family);
+  if (all.empty()) return "";
+  Segment whole = all.front();
+  whole.to = all.back().to;
+  return where(whole, true, true);
+}
+
 std::string winner_sentence(const FamilyContest& family) {
   const std::vector<Segment> all = segments(family);
   if (all.empty()) {

@@ -33,6 +33,18 @@ bool is_clear(const View& fastest, const View& runner_up);
 /// Every family with a timed cell, in the order of the study. Kernels of different functions are never compared.
 std::vector<FamilyContest> hold_contests(const Study& study);
 
+/// Who leads at the greatest contested length, and from which length on without a break.
+struct Standing {
+  std::string kernel;  // empty: no clear winner there
+  double from = 0;
+  double ratio = 0;       // at the greatest contested length
+  bool unbroken = false;  // the same at every contested length
+};
+Standing final_standing(const FamilyContest& family);
+
+/// "at every length from 128 to 4k": the contested ones.
+std::string lengths_text(const FamilyContest& family);
+
 /// "standard/cpu_blas is fastest up to 256; flash2/cpu_tiled is fastest from 512 on (1.9 to 2.4 times the runner-up)."
 std::string winner_sentence(const FamilyContest& family);
 

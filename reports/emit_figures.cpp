@@ -13,10 +13,10 @@
 namespace attest::reports {
 namespace {
 
-constexpr double legend_row = 22;      // pixels
-constexpr double character_width = 7;  // of the legend's face, generous
-constexpr double panel_height = 360;
-constexpr double margin_left = 84, margin_right = 22, margin_top = 34, margin_bottom = 56;
+constexpr double legend_row = 22;        // pixels
+constexpr double character_width = 7.9;  // of the legend's face, generous
+constexpr double panel_height = 372;
+constexpr double margin_left = 84, margin_right = 22, margin_top = 34, margin_bottom = 62;
 
 struct Canvas {
   int columns = 1;
@@ -148,7 +148,7 @@ struct StatusWords {
   int lines = 0;
 };
 
-StatusWords status_words(const Panel& panel, const std::vector<std::string>& kernels, int tag) {
+StatusWords status_words(const Panel& panel, const AxisLayout& x, const std::vector<std::string>& kernels, int tag) {
   StatusWords words;
   for (const Series& series : panel.series) {
     bool any = false;
@@ -156,11 +156,13 @@ StatusWords status_words(const Panel& panel, const std::vector<std::string>& ker
       if (point.y) continue;
       any = true;
       const LineStyle style = line_style(series.kernel, kernels);
+      // Towards the middle of the panel, so that no word runs out of it.
+      const bool on_the_left = point.x * point.x < x.low * x.high;
       words.text += fmt::format(
-          "set label {} {} at first {}, graph {:.3f} left font ',10' textcolor rgb '#444444' "
-          "point lc rgb '{}' pt {} ps 0.6 offset 0.8,0\n",
-          tag++, gnuplot_string(point.status), exact_number(point.x), 0.965 - 0.065 * words.lines, style.colour,
-          style.mark);
+          "set label {} {} at first {}, graph {:.3f} {} font ',10' textcolor rgb '#444444' "
+          "point lc rgb '{}' pt {} ps 0.6 offset {},0\n",
+          tag++, gnuplot_string(point.status), exact_number(point.x), 0.965 - 0.065 * words.lines,
+          on_the_left ? "left" : "right", style.colour, style.mark, on_the_left ? "0.9" : "-1.1");
     }
     if (any) ++words.lines;
   }
@@ -181,8 +183,8 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
   const double right = (column + 1) * canvas.panel_width - margin_right;
   const double top = canvas.height - canvas.legend_height - row * panel_height - margin_top;
   const double bottom = canvas.height - canvas.legend_height - (row + 1) * panel_height + margin_bottom;
-  const StatusWords words = status_words(panel, report.kernels, place.first_tag);
-  const AxisLayout x = x_layout(figure, panel, static_cast<int>((right - left) / 52));
+  const AxisLayout x = x_layout(figure, panel, static_cast<int>((right - left) / 46));
+  const StatusWords words = status_words(panel, x, report.kernels, place.first_tag);
   const AxisLayout y = y_layout(figure, panel, words.lines);
 
   std::string text = fmt::format("\nset lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left / canvas.width,
@@ -238,8 +240,8 @@ std::string program(const Report& report, const Figure& figure) {
       canvas.width, canvas.height, gnuplot_string(figure.id), gnuplot_string(figure.id + ".svg"));
   text += log_command(figure.x, 'x');
   text += log_command(figure.y, 'y');
-  text += fmt::format("set xlabel {}\nset ylabel {}\nset multiplot\n\n", gnuplot_string(axis_label(figure.x)),
-                      gnuplot_string(axis_label(figure.y)));
+  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset -0.5,0\nset multiplot\n\n",
+                      gnuplot_string(axis_label(figure.x)), gnuplot_string(axis_label(figure.y)));
   text += legend(entries, canvas, report.kernels);
   int position = 0;
   int index = 0;

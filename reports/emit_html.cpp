@@ -26,7 +26,8 @@ const char* tone_class(Tone tone) {
 std::string entry_text(const Entry& entry, const Column& column) {
   if (const auto* text = std::get_if<Text>(&entry)) {
     const std::string escaped = escape_html(text->text);
-    return text->code && !escaped.empty() ? "<code>" + escaped + "</code>" : escaped;
+    const std::string set = text->code && !escaped.empty() ? "<code>" + escaped + "</code>" : escaped;
+    return text->strong ? "<strong>" + set + "</strong>" : set;
   }
   if (const auto* number = std::get_if<Number>(&entry)) {
     const std::string digits = escape_html(format_number(number->value, column.format));

@@ -9,7 +9,8 @@ namespace {
 
 std::string entry_text(const Entry& entry, const Column& column) {
   if (const auto* text = std::get_if<Text>(&entry)) {
-    return text->code ? markdown_code(text->text) : escape_markdown(text->text);
+    const std::string set = text->code ? markdown_code(text->text) : escape_markdown(text->text);
+    return text->strong ? "**" + set + "**" : set;
   }
   if (const auto* number = std::get_if<Number>(&entry)) {
     const std::string digits = format_number(number->value, column.format);

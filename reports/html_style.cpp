@@ -23,7 +23,7 @@ body {
   margin: 0; background: var(--page); color: var(--ink);
   font: 16px/1.55 system-ui, "Segoe UI", "Helvetica Neue", Arial, "DejaVu Sans", sans-serif;
 }
-main, header { max-width: 70rem; margin: 0 auto; padding: 0 1.25rem; }
+main, header { max-width: 78rem; margin: 0 auto; padding: 0 1.25rem; }
 header { padding-top: 2.25rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .3rem; letter-spacing: -.01em; }
 h2 { font-size: 1.35rem; margin: 3rem 0 .75rem; padding-top: .9rem; border-top: 1px solid var(--line); }
@@ -34,8 +34,8 @@ p { margin: .4rem 0 .8rem; max-width: 50rem; }
 a { color: var(--link); }
 nav { position: sticky; top: 0; z-index: 2; background: var(--page); border-bottom: 1px solid var(--line); margin-top: 1.4rem; }
 nav ul {
-  display: flex; gap: 1.3rem; list-style: none; max-width: 70rem; margin: 0 auto; padding: .6rem 1.25rem;
-  overflow-x: auto; white-space: nowrap; font-size: .92rem;
+  display: flex; flex-wrap: wrap; gap: .1rem 1.3rem; list-style: none; max-width: 78rem; margin: 0 auto; padding: .6rem 1.25rem;
+  white-space: nowrap; font-size: .92rem;
 }
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
@@ -59,7 +59,7 @@ th { font-weight: 600; background: var(--band); border-bottom-width: 2px; vertic
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover td { background: var(--band); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-code { font: .93em ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; white-space: nowrap; }
+code { font-family: ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; font-size: .92em; white-space: nowrap; }
 .missing { color: var(--soft); font-style: italic; }
 figure { margin: .6rem 0 1.8rem; }
 .drawing { background: #fff; border: 1px solid var(--line); border-radius: 6px; padding: .4rem; overflow-x: auto; }
@@ -68,9 +68,10 @@ figcaption { margin-top: .4rem; }
 details { border: 1px solid var(--line); border-radius: 6px; padding: .1rem .9rem; margin: 1rem 0; }
 details .scroll { border: 0; margin: .4rem -.9rem; }
 summary { cursor: pointer; font-weight: 600; padding: .45rem 0; }
-footer { max-width: 70rem; margin: 3rem auto 2rem; padding: 1rem 1.25rem 0; color: var(--soft); font-size: .88rem; }
+footer { max-width: 78rem; margin: 3rem auto 2rem; padding: 1rem 1.25rem 0; color: var(--soft); font-size: .88rem; }
 @media (max-width: 40rem) {
   body { font-size: 15px; }
+  nav ul { flex-wrap: nowrap; overflow-x: auto; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
   .drawing svg { max-width: none; }

@@ -40,7 +40,8 @@ enum class Tone { good, bad, warning, neutral };
 
 struct Text {
   std::string text;
-  bool code = false;  // set in the fixed-width face: kernel ids, problems
+  bool code = false;    // set in the fixed-width face: kernel ids, problems
+  bool strong = false;  // what the eye should find first
 };
 struct Number {
   double value = 0;

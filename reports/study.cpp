@@ -158,10 +158,10 @@ Status status_of(const Verdict& verdict) {
 }
 
 Entry text_entry(std::string text) {
-  return Text{.text = std::move(text), .code = false};
+  return Text{.text = std::move(text), .code = false, .strong = false};
 }
 Entry code_entry(std::string text) {
-  return Text{.text = std::move(text), .code = true};
+  return Text{.text = std::move(text), .code = true, .strong = false};
 }
 Entry number_entry(double value) {
   return Number{.value = value, .strong = false};
