@@ -2,7 +2,6 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -19,8 +18,8 @@ struct ProvenanceOptions {
   std::filesystem::path root = "/";  ///< Where /proc and /sys are looked for.
 };
 
-/// Where and how the numbers were made, as one JSON object: the keys `schema build machine limits environment arguments
-/// libraries timer_resolution_seconds`, each of the middle ones an object. Never throws for something that cannot be
+/// Where and how the numbers were made, as one JSON object: the keys `schema recorded_at build machine limits
+/// environment arguments libraries timer_resolution_seconds`. Never throws for something that cannot be
 /// read: its value is "not available" ("unknown" for the commit).
 nlohmann::json provenance(const ProvenanceOptions& options = {});
 

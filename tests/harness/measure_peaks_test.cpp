@@ -2,8 +2,6 @@
 // tested; a rate that is off by more than any machine explains is.
 #include <boost/test/unit_test.hpp>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "harness/core/error.hpp"
@@ -11,41 +9,12 @@
 #include "harness/measure/peak_kernels.hpp"
 #include "harness/measure/peaks.hpp"
 #include "harness/measure/statistics.hpp"
+#include "tests/harness/measure_support.hpp"
 
 using namespace attest;
+using attest::test::FakeRoot;
 
 namespace {
-
-/// A machine's /sys and /proc in a folder that is gone afterwards.
-class FakeRoot {
- public:
-  FakeRoot() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "attest-root-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~FakeRoot() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  FakeRoot(const FakeRoot&) = delete;
-  FakeRoot& operator=(const FakeRoot&) = delete;
-
-  void write(const std::string& file, const std::string& text) {
-    std::filesystem::create_directories((path_ / file).parent_path());
-    std::ofstream(path_ / file) << text;
-  }
-  void cache(int index, const std::string& level, const std::string& type, const std::string& size) {
-    const std::string folder = "sys/devices/system/cpu/cpu0/cache/index" + std::to_string(index) + "/";
-    write(folder + "level", level + "\n");
-    write(folder + "type", type + "\n");
-    write(folder + "size", size + "\n");
-    write(folder + "shared_cpu_list", "0-" + std::to_string(level == "3" ? 7 : 0) + "\n");
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 std::size_t bytes_of(const std::vector<peak::WorkingSet>& sets, const std::string& level) {
   for (const peak::WorkingSet& set : sets) {
@@ -119,10 +88,10 @@ BOOST_AUTO_TEST_CASE(the_loops_do_the_work_that_they_are_counted_for) {
 
 BOOST_AUTO_TEST_CASE(working_sets_fit_the_level_they_are_for) {
   FakeRoot root;
-  root.cache(0, "1", "Data", "48K");
-  root.cache(1, "1", "Instruction", "32K");
-  root.cache(2, "2", "Unified", "1024K");
-  root.cache(3, "3", "Unified", "32M");
+  root.cache(0, "1", "Data", "48K", "0");
+  root.cache(1, "1", "Instruction", "32K", "0");
+  root.cache(2, "2", "Unified", "1024K", "0");
+  root.cache(3, "3", "Unified", "32M", "0-7");
   root.write("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 4000000 kB\n");
   const auto one = peak::working_sets({"L1", "L2", "L3", "DRAM"}, {1}, root.path());
   BOOST_TEST(bytes_of(one, "L1") == 24u << 10);
@@ -135,7 +104,7 @@ BOOST_AUTO_TEST_CASE(working_sets_fit_the_level_they_are_for) {
 
 BOOST_AUTO_TEST_CASE(memory_that_is_not_free_is_not_taken) {
   FakeRoot root;
-  root.cache(0, "3", "Unified", "32M");
+  root.cache(0, "3", "Unified", "32M", "0-7");
   root.write("proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable: 200000 kB\n");
   BOOST_TEST(peak::working_sets({"DRAM"}, {1}, root.path()).empty());
 }
