@@ -86,7 +86,7 @@ void fill_facts(const Study& study, Report& report) {
   std::set<std::string> variants;
   std::set<std::string> inputs;
   std::set<std::string> types;
-  std::set<std::string> windows;
+  std::set<std::pair<std::int64_t, std::int64_t>> windows;
   std::set<std::int64_t> lengths;
   std::set<std::int64_t> heads;
   double rows_checked = 0;
@@ -101,7 +101,7 @@ void fill_facts(const Study& study, Report& report) {
     lengths.insert(static_cast<std::int64_t>(view.length));
     heads.insert(view.problem.heads_q);
     const Window& window = view.problem.window;
-    if (view.problem.has_window()) windows.insert(fmt::format("{},{}", window.left, window.right));
+    if (view.problem.has_window()) windows.emplace(window.left, window.right);
     rows_checked += static_cast<double>(view.record->accuracy.rows_checked);
     rows_total += static_cast<double>(view.record->accuracy.rows_total);
     timed += view.timing() != nullptr ? 1 : 0;
@@ -118,7 +118,11 @@ void fill_facts(const Study& study, Report& report) {
   facts.emplace_back("Kernels", fmt::format("{}", study.kernels.size()));
   facts.emplace_back("Lengths", joined_numbers(lengths));
   facts.emplace_back("Query heads", joined_numbers(heads));
-  if (!windows.empty()) facts.emplace_back("Windows (left,right)", joined(windows));
+  std::string window_text;
+  for (const auto& [left, right] : windows) {
+    window_text += fmt::format("{}{},{}", window_text.empty() ? "" : "; ", left, right);
+  }
+  if (!windows.empty()) facts.emplace_back("Windows (left,right)", window_text);
   facts.emplace_back("Types", joined(types));
   facts.emplace_back("Inputs", joined(inputs));
   if (rows_total > 0) {

@@ -16,7 +16,7 @@ namespace {
 constexpr double legend_row = 22;        // pixels
 constexpr double character_width = 7.9;  // of the legend's face, generous
 constexpr double panel_height = 372;
-constexpr double margin_left = 84, margin_right = 22, margin_top = 34, margin_bottom = 62;
+constexpr double margin_left = 98, margin_right = 22, margin_top = 34, margin_bottom = 62;
 
 struct Canvas {
   int columns = 1;
@@ -175,6 +175,12 @@ struct PanelPlace {
   int first_tag = 1;    // of labels: those of the legend come before
 };
 
+/// The size at which the title stays inside its panel, as far as it can be read.
+const char* title_size(const std::string& title, double width) {
+  const auto characters = static_cast<double>(title.size());
+  return characters * 7.8 < width ? "13" : characters * 6.7 < width ? "11" : "9";
+}
+
 std::string panel_program(const Report& report, const Figure& figure, const Panel& panel, const Canvas& canvas,
                           PanelPlace place) {
   const int column = place.position % canvas.columns;
@@ -191,7 +197,8 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
                                  right / canvas.width);
   text += fmt::format("set tmargin at screen {:.5f}\nset bmargin at screen {:.5f}\n", top / canvas.height,
                       bottom / canvas.height);
-  text += fmt::format("set title {} offset 0,-0.4\n", gnuplot_string(panel.title));
+  text += fmt::format("set title {} offset 0,-0.4 font ',{}'\n", gnuplot_string(panel.title),
+                      title_size(panel.title, canvas.panel_width - (margin_left - margin_right)));
   text += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", exact_number(x.low), exact_number(x.high),
                       exact_number(y.low), exact_number(y.high));
   text += fmt::format("set xtics {}\nset ytics {}\n", tick_list(x), tick_list(y));
@@ -240,7 +247,7 @@ std::string program(const Report& report, const Figure& figure) {
       canvas.width, canvas.height, gnuplot_string(figure.id), gnuplot_string(figure.id + ".svg"));
   text += log_command(figure.x, 'x');
   text += log_command(figure.y, 'y');
-  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset -0.5,0\nset multiplot\n\n",
+  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset 0.8,0\nset multiplot\n\n",
                       gnuplot_string(axis_label(figure.x)), gnuplot_string(axis_label(figure.y)));
   text += legend(entries, canvas, report.kernels);
   int position = 0;

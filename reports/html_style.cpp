@@ -75,6 +75,8 @@ footer { max-width: 78rem; margin: 3rem auto 2rem; padding: 1rem 1.25rem 0; colo
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: .5rem; }
   .drawing svg { max-width: none; }
+  td code { white-space: normal; }
+  th, td { padding: .3rem .5rem; }
 }
 @media print {
   :root {

@@ -21,6 +21,11 @@ std::vector<std::pair<double, std::string>> thinned(const std::vector<double>& v
 AxisLayout log_layout(const Axis& axis, double low, double high, int most) {
   const double base = axis.scale == Scale::log2 ? 2 : 10;
   const auto log_of = [base](double value) { return base == 2 ? std::log2(value) : std::log10(value); };
+  // Less than a decade, or a doubling, would blow small differences up and might hold no tick at all.
+  const double least_span = 1;
+  const double lacking = std::max(0.0, least_span - (log_of(high) - log_of(low)));
+  low *= std::pow(base, -lacking / 2);
+  high *= std::pow(base, lacking / 2);
   const double span = log_of(high) - log_of(low);
   const double margin = std::max(0.04 * span, base == 2 ? 0.15 : 0.06);
   AxisLayout layout{
