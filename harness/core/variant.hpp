@@ -100,7 +100,7 @@ struct Variant {
   /// True when the result is softmax attention of q, k and v; false for other definitions (linear attention, the
   /// module).
   bool is_softmax = true;
-  std::span<const ParameterSpec> parameters;
+  std::span<const ParameterSpec> parameters = {};
   /// Throws Error when a parameter's value is out of range or the problem is none for this variant's meaning.
   void (*check)(const Problem& problem) = nullptr;
   /// Inputs and outputs with their shapes, inputs first. Null is standard_tensors().

@@ -5,10 +5,9 @@
 // Cost:   2*(d+dv) flops a visible pair, cut at the register block
 // Limits: f32, bf16, f16; head dims to 1024
 
-#include "variants/flash2/cpu_tiled.hpp"
-
 #include "variants/common/cpu/attention_call.hpp"
 #include "variants/common/cpu/query_blocks.hpp"
+#include "variants/flash2/kernels.hpp"
 
 namespace attest::flash2 {
 

@@ -226,8 +226,9 @@ void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, i
     for (int row = 0; row < rows; ++row) {
       const float weight = scores_[row * score_stride + key];
       if (std::signbit(weight)) continue;  // hidden
-      // A visible weight that underflowed is still positive: infinity times it is infinity.
-      const float positive = weight == 0.0f ? std::numeric_limits<float>::min() : weight;
+      // A visible weight that underflowed is still positive: infinity times it is infinity. A dropped one is 0.
+      const bool underflowed = weight == 0.0f && !call_.drops();
+      const float positive = underflowed ? std::numeric_limits<float>::min() : weight;
       float* sums = sums_ + std::ptrdiff_t{strip + row} * columns_;
       for (int column = 0; column < head_dim_v; ++column) {
         sums[column] +=

@@ -4,7 +4,7 @@
 
 namespace attest::flash2 {
 
-/// flash2/cpu_tiled: tiles of keys pass by blocks of query rows.
 extern const Kernel cpu_tiled;
+extern const Kernel cpu_split_kv;
 
 }  // namespace attest::flash2

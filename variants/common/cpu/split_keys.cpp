@@ -1,0 +1,67 @@
+#include "variants/common/cpu/split_keys.hpp"
+
+#include <algorithm>
+
+#include "variants/common/cpu/parallel.hpp"
+
+namespace attest::tiles {
+
+namespace {
+
+int columns_of(const Microkernels& kernels, const Problem& problem) {
+  const int width = kernels.vector_floats;
+  return static_cast<int>((problem.head_dim_v + width - 1) / width * width);
+}
+
+std::int64_t rows_of(const Problem& problem) {
+  return problem.batch * problem.heads_q * problem.seq_q;
+}
+
+}  // namespace
+
+KeySplit KeySplit::choose(std::int64_t seq_kv, std::int64_t tasks, std::int64_t granule, int threads) {
+  const std::int64_t granules = (seq_kv + granule - 1) / granule;
+  const std::int64_t wanted = std::clamp<std::int64_t>((4 * std::int64_t{threads} + tasks - 1) / tasks, 1, granules);
+  KeySplit split;
+  split.chunk = (granules + wanted - 1) / wanted * granule;
+  split.count = (seq_kv + split.chunk - 1) / split.chunk;
+  return split;
+}
+
+std::size_t PartialRows::bytes(const Microkernels& kernels, const Problem& problem, const KeySplit& split) {
+  const auto lines = static_cast<std::size_t>(rows_of(problem) * split.count);
+  return Workspace::padded_for<OnlineSoftmax>(lines) +
+         Workspace::padded_for<float>(lines * static_cast<std::size_t>(columns_of(kernels, problem)));
+}
+
+PartialRows::PartialRows(const Microkernels& kernels, const Problem& problem, const KeySplit& split,
+                         Workspace& workspace)
+    : kernels_(kernels), rows_(rows_of(problem)), chunks_(split.count), columns_(columns_of(kernels, problem)) {
+  const auto lines = static_cast<std::size_t>(rows_ * chunks_);
+  softmax_ = workspace.take<OnlineSoftmax>(lines);
+  sums_ = workspace.take<float>(lines * static_cast<std::size_t>(columns_));
+}
+
+void PartialRows::merge(const AttentionCall& call, int threads) {
+  const Problem& problem = call.problem;
+  const float log2_factor = call.log2_factor();
+  parallel_for(threads, problem.batch * problem.heads_q, [&](int, std::int64_t index) {
+    const std::int64_t batch = index / problem.heads_q;
+    const std::int64_t head = index % problem.heads_q;
+    for (std::int64_t row = 0; row < problem.seq_q; ++row) {
+      const std::int64_t number = row_number(problem, batch, head, row);
+      OnlineSoftmax joint = softmax(0, number);
+      float* out = sums(0, number);
+      for (std::int64_t chunk = 1; chunk < chunks_; ++chunk) {
+        const OnlineSoftmax::Factors factors = joint.merge(kernels_, softmax(chunk, number), log2_factor);
+        const float* other = sums(chunk, number);
+        for (int column = 0; column < columns_; ++column) {
+          out[column] = out[column] * factors.own + other[column] * factors.other;
+        }
+      }
+      call.store_row(kernels_, batch, head, row, out, joint.divisor(), joint.finish(call.unit()));
+    }
+  });
+}
+
+}  // namespace attest::tiles

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "harness/core/variant.hpp"
+
+namespace attest::sliding_window {
+
+extern const Kernel cpu_banded;
+
+}  // namespace attest::sliding_window
