@@ -59,6 +59,14 @@ void drop(const tiles::Microkernels& kernels, const ScoreBlock& block, std::int6
   kernels.dropout(block.scores + row * block.stride(), static_cast<int>(problem.seq_kv), dropout);
 }
 
+/// A NaN among the visible scores makes every visible weight NaN; the hidden ones stay hidden.
+void spread_nan(float* weights, std::int64_t keys) {
+  for (std::int64_t key = 0; key < keys; ++key) {
+    const bool is_hidden = weights[key] == 0.0f && std::signbit(weights[key]);
+    if (!is_hidden) weights[key] = std::numeric_limits<float>::quiet_NaN();
+  }
+}
+
 bool finite_row(const float* row, std::int64_t count) {
   // NaN and infinity times zero are NaN, and NaN stays in the sum: one test a row, and the loop has no branch.
   float sum = 0.0f;
@@ -118,7 +126,11 @@ void weights(const ScoreBlock& block, Matrix q, Matrix k, float* lse, std::int64
     const tiles::Softened softened = kernels.soften(scores, padded, log2_e, hidden);
     const bool empty = softened.sum == 0.0f;  // no visible key: every weight is -0.0 and stays so
     if (lse != nullptr) lse[row * lse_stride] = empty ? hidden : softened.maximum + std::log(softened.sum);
-    if (!empty) kernels.multiply(scores, padded, 1.0f / softened.sum);
+    if (std::isnan(softened.sum)) {
+      spread_nan(scores, problem.seq_kv);
+    } else if (!empty) {
+      kernels.multiply(scores, padded, 1.0f / softened.sum);
+    }
     if (problem.dropout > 0.0) drop(kernels, block, row);
   }
 }

@@ -1,0 +1,204 @@
+#include "variants/linear/chunk.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "harness/core/dtype.hpp"
+#include "variants/common/cpu/instruction_set.hpp"
+
+namespace attest::linear {
+namespace {
+
+constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) {
+  return (count + unit - 1) / unit * unit;
+}
+
+/// Register blocks of every instruction set divide it, as do their panels.
+constexpr int all_register_blocks = 12;
+constexpr int all_panels = 32;
+static_assert(chunk_tokens % all_register_blocks == 0 && chunk_tokens % all_panels == 0);
+static_assert(block_dims % all_register_blocks == 0 && block_dims <= tiles::tile_keys && block_dims % 16 == 0);
+
+DType dtype_of(tiles::Storage storage) {
+  if (storage == tiles::Storage::f32) return DType::f32;
+  return storage == tiles::Storage::bf16 ? DType::bf16 : DType::f16;
+}
+
+float element(const tiles::Rows& rows, std::int64_t row, std::int64_t column) {
+  return static_cast<float>(
+      load_element(rows.data, dtype_of(rows.storage), row * rows.row_stride + column * rows.column_stride));
+}
+
+}  // namespace
+
+ChunkSizes::ChunkSizes(const Problem& problem)
+    : dims(static_cast<int>(problem.head_dim)),
+      dims_v(static_cast<int>(problem.head_dim_v)),
+      blocks((dims + block_dims - 1) / block_dims),
+      block_rows(static_cast<int>(std::min<std::int64_t>(block_dims, rounded_up(dims, all_register_blocks)))),
+      columns(static_cast<int>(rounded_up(dims_v, all_panels))),
+      state(rounded_up(std::int64_t{blocks} * columns * tiles::tile_keys + blocks * block_dims, 16)),
+      queries(rounded_up(chunk_tokens * rounded_up(dims, 16), 16)),
+      query_rows(std::int64_t{blocks} * chunk_tokens * tiles::score_stride),
+      keys(rounded_up(std::int64_t{chunk_tokens} * dims, 16)),
+      key_rows(rounded_up(std::int64_t{blocks} * block_rows * tiles::score_stride, 16)),
+      values(std::int64_t{columns} * tiles::tile_keys),
+      scores(std::int64_t{chunk_tokens} * tiles::score_stride),
+      outputs(std::int64_t{chunk_tokens} * columns),
+      small(rounded_up(chunk_tokens + tiles::tile_keys + chunk_tokens / 4, 16)) {}
+
+Chunk::Chunk(const ChunkSizes& sizes, float* memory)
+    : sizes_(sizes), kernels_(tiles::microkernels()), elementwise_(elementwise_of(kernels_)) {
+  const auto take = [&memory](std::int64_t count) {
+    float* part = memory;
+    memory += count;
+    return part;
+  };
+  state_ = take(sizes.state);
+  norm_ = state_ + std::int64_t{sizes.blocks} * sizes.columns * tiles::tile_keys;
+  queries_ = take(sizes.queries);
+  query_rows_ = take(sizes.query_rows);
+  keys_ = take(sizes.keys);
+  key_rows_ = take(sizes.key_rows);
+  values_ = take(sizes.values);
+  scores_ = take(sizes.scores);
+  outputs_ = take(sizes.outputs);
+  denominators_ = take(chunk_tokens);
+  ones_ = take(tiles::tile_keys);
+  not_finite_ = reinterpret_cast<std::uint8_t*>(memory);
+  std::fill(ones_, ones_ + tiles::tile_keys, 1.0f);
+}
+
+int Chunk::dims_of(int block) const {
+  return std::min(block_dims, sizes_.dims - block * block_dims);
+}
+
+void Chunk::clear_state() {
+  std::memset(state_, 0, static_cast<std::size_t>(sizes_.state) * sizeof(float));
+}
+
+void Chunk::add_state(const float* other) {
+  elementwise_.add(state_, other, sizes_.state);
+}
+
+void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int count) {
+  const int padded = static_cast<int>(rounded_up(count, kernels_.panel));
+  kernels_.pack_keys(keys, count, sizes_.dims, keys_);
+  elementwise_.feature(keys_, static_cast<int>(rounded_up(std::int64_t{padded} * sizes_.dims, 16)));
+  for (int block = 0; block < sizes_.blocks; ++block) {
+    elementwise_.unpack_keys(keys_, count, sizes_.dims, kernels_.panel, block * block_dims, dims_of(block),
+                             key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride);
+  }
+  any_not_finite_ = kernels_.pack_values(values, count, sizes_.dims_v, values_, not_finite_);
+  raw_values_ = values;
+  key_count_ = count;
+}
+
+void Chunk::absorb() {
+  const int half = kernels_.panel / 2;
+  for (int block = 0; block < sizes_.blocks; ++block) {
+    const float* rows = key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride;
+    float* state = state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys;
+    const int register_blocks = (dims_of(block) + kernels_.row_block - 1) / kernels_.row_block;
+    // The state lies as packed values do, panel by panel, so that it can be the other operand for the queries.
+    for (int column = 0; column < sizes_.dims_v; column += kernels_.panel) {
+      const std::int64_t place = std::int64_t{column} * tiles::tile_keys;
+      const int width = std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, half)));
+      kernels_.accumulate(rows, values_ + place, register_blocks, key_count_, width, ones_, state + place,
+                          kernels_.panel);
+    }
+    elementwise_.add_row_sums(rows, dims_of(block), key_count_, norm_ + block * block_dims);
+    if (!any_not_finite_) continue;
+    for (int key = 0; key < key_count_; ++key) {
+      if (!not_finite_[key]) continue;
+      for (int c = 0; c < dims_of(block); ++c) {
+        for (int column = 0; column < sizes_.dims_v; ++column) {
+          state[std::int64_t{column / kernels_.panel} * kernels_.panel * tiles::tile_keys +
+                std::int64_t{c} * kernels_.panel + column % kernels_.panel] +=
+              rows[std::int64_t{c} * tiles::score_stride + key] * element(raw_values_, key, column);
+        }
+      }
+    }
+  }
+}
+
+int Chunk::seen(std::int64_t row, const Target& target) const {
+  return static_cast<int>(std::clamp<std::int64_t>(target.first_sees + row, 0, target.keys));
+}
+
+void Chunk::load_queries(const tiles::Rows& queries, int count) {
+  const int padded = static_cast<int>(rounded_up(sizes_.dims, 16));
+  const int rows = static_cast<int>(rounded_up(count, kernels_.row_block));
+  kernels_.pack_queries(queries, count, sizes_.dims, 1.0f, 0, queries_);
+  elementwise_.feature(queries_, rows * padded);
+  for (int block = 0; block < sizes_.blocks; ++block) {
+    elementwise_.unpack_queries(queries_, count, sizes_.dims, kernels_.row_block, block * block_dims, dims_of(block),
+                                query_rows_ + std::int64_t{block} * chunk_tokens * tiles::score_stride);
+  }
+}
+
+/// The pairs inside the chunk, cut at each register block: rows do not work on keys that none of them sees.
+void Chunk::add_pairs(int count, const Target& target) {
+  const int half = kernels_.panel / 2;
+  const std::int64_t block_floats = std::int64_t{kernels_.row_block} * rounded_up(sizes_.dims, 16);
+  for (int first = 0; first < count; first += kernels_.row_block) {
+    const int end = std::min(first + kernels_.row_block, count);
+    const int keys = seen(end - 1, target);
+    if (keys == 0) continue;
+    float* scores = scores_ + std::int64_t{first} * tiles::score_stride;
+    kernels_.scores(queries_ + first / kernels_.row_block * block_floats, keys_, 1,
+                    (keys + kernels_.panel - 1) / kernels_.panel, sizes_.dims, scores);
+    for (int row = first; row < end; ++row) {
+      denominators_[row] +=
+          elementwise_.cut_and_sum(scores_ + std::int64_t{row} * tiles::score_stride, seen(row, target), keys);
+    }
+    kernels_.accumulate(scores, values_, 1, keys, static_cast<int>(rounded_up(sizes_.dims_v, half)), ones_,
+                        outputs_ + std::int64_t{first} * sizes_.columns, sizes_.columns);
+  }
+  if (any_not_finite_) add_not_finite(count, target);
+}
+
+/// Values that are not finite were left out of the product, where a zero for an unseen key would have made NaN of them.
+void Chunk::add_not_finite(int count, const Target& target) {
+  for (int key = 0; key < key_count_; ++key) {
+    if (!not_finite_[key]) continue;
+    for (int row = 0; row < count; ++row) {
+      if (key >= seen(row, target)) continue;
+      for (int column = 0; column < sizes_.dims_v; ++column) {
+        outputs_[std::int64_t{row} * sizes_.columns + column] +=
+            scores_[std::int64_t{row} * tiles::score_stride + key] * element(raw_values_, key, column);
+      }
+    }
+  }
+}
+
+void Chunk::compute(const tiles::Rows& queries, int count, const Target& target) {
+  const int half = kernels_.panel / 2;
+  load_queries(queries, count);
+  std::memset(outputs_, 0, static_cast<std::size_t>(sizes_.outputs) * sizeof(float));
+  std::fill(denominators_, denominators_ + chunk_tokens, 0.0f);
+  if (target.reads_state) {
+    const int register_blocks = (count + kernels_.row_block - 1) / kernels_.row_block;
+    for (int block = 0; block < sizes_.blocks; ++block) {
+      const float* rows = query_rows_ + std::int64_t{block} * chunk_tokens * tiles::score_stride;
+      kernels_.accumulate(rows, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys, register_blocks,
+                          dims_of(block), static_cast<int>(rounded_up(sizes_.dims_v, half)), ones_, outputs_,
+                          sizes_.columns);
+      for (int row = 0; row < count; ++row) {
+        denominators_[row] += elementwise_.dot(rows + std::int64_t{row} * tiles::score_stride,
+                                               norm_ + block * block_dims, dims_of(block));
+      }
+    }
+  }
+  if (target.keys > 0) add_pairs(count, target);
+  const std::size_t bytes = size_of(dtype_of(target.storage));
+  for (int row = 0; row < count; ++row) {
+    const float denominator = denominators_[row] + target.eps;
+    const float factor = denominator == 0.0f ? 0.0f : 1.0f / denominator;
+    kernels_.store(outputs_ + std::int64_t{row} * sizes_.columns, sizes_.dims_v, factor,
+                   static_cast<char*>(target.out) + row * target.row_stride * static_cast<std::ptrdiff_t>(bytes),
+                   target.storage, target.column_stride);
+  }
+}
+
+}  // namespace attest::linear
