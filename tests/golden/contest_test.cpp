@@ -1,0 +1,134 @@
+// Who is declared the winner: only among kernels of the same function, the same problem and the same inputs, and only
+// when the difference is beyond doubt.
+#include "reports/contest.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+
+#include "harness/core/error.hpp"
+#include "reports/build.hpp"
+#include "tests/golden/sample_records.hpp"
+
+namespace attest::golden {
+namespace {
+
+using namespace attest::reports;
+
+std::string problem_of(int length) {
+  return "b1 hq8 sq" + std::to_string(length) + " d64 f32";
+}
+
+std::vector<FamilyContest> contests_of(const std::vector<CellRecord>& cells) {
+  // The contests point into the study, which must outlive them in these tests.
+  static Study study;
+  static std::vector<CellRecord> kept;
+  kept = cells;
+  study = make_study(kept);
+  return hold_contests(study);
+}
+
+BOOST_AUTO_TEST_SUITE(winners)
+
+BOOST_AUTO_TEST_CASE(the_sentence_names_the_length_from_which_a_kernel_wins) {
+  const auto contests = contests_of(small_sweep().cells);
+  BOOST_TEST_REQUIRE(contests.size() == 1U);
+  BOOST_TEST(
+      winner_sentence(contests[0]) ==
+      "standard/cpu_naive is fastest up to 128 (runner-up takes 2.00 times as long); no clear winner between "
+      "flash2/cpu_tiled and standard/cpu_naive at 256; flash2/cpu_tiled is fastest from 512 on (runner-up takes 2.00 "
+      "times as long).");
+  BOOST_TEST(final_standing(contests[0]).kernel == "flash2/cpu_tiled");
+  BOOST_TEST(final_standing(contests[0]).from == 512);
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_that_loses_one_round_is_no_clear_winner) {
+  CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
+  const CellRecord slow = timed_cell("b/two", problem_of(128), 2e-3);
+  BOOST_TEST(contests_of({fast, slow})[0].contests[0].clear);
+  for (double& seconds : fast.rounds[1].seconds)
+    seconds *= 3;
+  BOOST_TEST(!contests_of({fast, slow})[0].contests[0].clear);
+}
+
+BOOST_AUTO_TEST_CASE(a_difference_under_two_percent_is_unclear_however_narrow_the_intervals) {
+  CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
+  CellRecord slow = timed_cell("b/two", problem_of(128), 1.015e-3);
+  for (CellRecord* record : {&fast, &slow}) {
+    record->timing->seconds_ci_low = record->timing->seconds_ci_high = record->timing->seconds_median;
+  }
+  BOOST_TEST(!contests_of({fast, slow})[0].contests[0].clear);
+}
+
+BOOST_AUTO_TEST_CASE(intervals_that_meet_leave_the_winner_open) {
+  CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
+  fast.timing->seconds_ci_high = 1.2e-3;
+  CellRecord slow = timed_cell("b/two", problem_of(128), 1.1e-3);
+  BOOST_TEST(!contests_of({fast, slow})[0].contests[0].clear);
+}
+
+BOOST_AUTO_TEST_CASE(an_approximation_never_wins_over_softmax_attention) {
+  CellRecord approximate = timed_cell("linear/cpu_full", problem_of(128), 1e-5);
+  approximate.approximation = true;
+  const ReportInput input{
+      .title = "t",
+      .cells = {approximate, timed_cell("a/one", problem_of(128), 1e-3), timed_cell("b/two", problem_of(128), 2e-3)},
+      .runs = {},
+      .models = {}};
+  for (const FamilyContest& family : contests_of(input.cells)) {
+    if (family.function_class.empty()) BOOST_TEST(final_standing(family).kernel == "a/one");
+  }
+  const Report report = build_report(input);
+  const Section& summary = report.sections.front();
+  bool said = false;
+  for (const Block& block : summary.blocks) {
+    const auto* paragraph = std::get_if<Paragraph>(&block);
+    said = said || (paragraph != nullptr && paragraph->text.find("it does not win") != std::string::npos);
+  }
+  BOOST_TEST(said);
+}
+
+BOOST_AUTO_TEST_CASE(cells_of_other_inputs_or_threads_are_not_compared) {
+  CellRecord other_inputs = timed_cell("b/two", problem_of(128), 2e-3);
+  other_inputs.key.inputs = "minilm";
+  CellRecord other_threads = timed_cell("c/three", problem_of(128), 2e-3);
+  other_threads.key.threads = 1;
+  for (const FamilyContest& family :
+       contests_of({timed_cell("a/one", problem_of(128), 1e-3), other_inputs, other_threads})) {
+    BOOST_TEST(!family.is_contested(), family.family);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_record_with_a_time_that_did_not_pass_is_refused) {
+  for (const Outcome outcome : {Outcome::failed, Outcome::crashed, Outcome::timeout, Outcome::oom, Outcome::skipped}) {
+    ReportInput input = one_cell();
+    input.cells[0].verdict = {outcome, "a reason"};
+    BOOST_CHECK_EXCEPTION(build_report(input), Error, [](const Error& error) {
+      return error.code() == ExitCode::storage && std::string(error.what()).find("holds times") != std::string::npos;
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_suspect_time_is_shown_nowhere) {
+  ReportInput input = one_cell();
+  input.cells[0].verdict = {Outcome::suspect, "faster than the peak"};
+  for (const Section& section : build_report(input).sections) {
+    for (const Block& block : section.blocks) {
+      const auto* table = std::get_if<Table>(&block);
+      if (table == nullptr || table->id != "cells") continue;
+      for (std::size_t i = 0; i < table->columns.size(); ++i) {
+        if (table->columns[i].unit == "s") BOOST_TEST(std::holds_alternative<Missing>(table->rows[0][i]));
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_stored_problem_that_is_none_is_an_error) {
+  ReportInput input = one_cell();
+  input.cells[0].key.problem = "hq8 hkv3 sq16";
+  BOOST_CHECK_THROW(build_report(input), Error);
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace attest::golden

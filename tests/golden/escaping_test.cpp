@@ -1,0 +1,126 @@
+// What comes from a kernel, a file name or a reason is data in every format. The inputs are names that would break
+// each.
+#include <boost/test/unit_test.hpp>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "reports/build.hpp"
+#include "reports/format.hpp"
+#include "tests/golden/sample_records.hpp"
+#include "tests/golden/support.hpp"
+
+namespace attest::golden {
+namespace {
+
+using namespace attest::reports;
+
+/// The fields of the first record of a CSV text; false when a quote is left open.
+bool csv_records(const std::string& text, std::vector<std::vector<std::string>>& records) {
+  std::vector<std::string> record = {""};
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (quoted) {
+      if (text[i] != '"') {
+        record.back() += text[i];
+      } else if (i + 1 < text.size() && text[i + 1] == '"') {
+        record.back() += text[i++];
+      } else {
+        quoted = false;
+      }
+    } else if (text[i] == '"') {
+      quoted = true;
+    } else if (text[i] == ',') {
+      record.emplace_back();
+    } else if (text[i] == '\n') {
+      records.push_back(record);
+      record = {""};
+    } else {
+      record.back() += text[i];
+    }
+  }
+  return !quoted;
+}
+
+/// Bars of a Markdown line that divide cells: those without a backslash before them.
+long dividers(const std::string& line) {
+  long count = 0;
+  for (std::size_t i = 0; i < line.size(); ++i)
+    count += line[i] == '|' && (i == 0 || line[i - 1] != '\\') ? 1 : 0;
+  return count;
+}
+
+BOOST_AUTO_TEST_SUITE(escaping)
+
+BOOST_AUTO_TEST_CASE(html_holds_no_tag_that_a_name_brought) {
+  const std::string html = emit_html(build_report(hostile_names()), {}).at("report.html");
+  for (const char* tag : {"<script", "<img", "<i>", "<b>|", "</td></table><"}) {
+    BOOST_TEST(html.find(tag) == std::string::npos, "found " << tag);
+  }
+  BOOST_TEST(html.find("&lt;script&gt;alert(&#39;t&#39;)&lt;/script&gt; &amp; &quot;quotes&quot;") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(html_asks_for_nothing_outside_itself) {
+  const std::string html = emit_html(build_report(sample_sweep()), {}).at("report.html");
+  for (const char* reference : {"http:", "https:", " src=", "<link", "<script", "@import", "url("}) {
+    BOOST_TEST(html.find(reference) == std::string::npos, "found " << reference);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_row_of_a_markdown_table_has_as_many_cells_as_its_head) {
+  std::istringstream lines(emit_markdown(build_report(hostile_names()), {}).at("report.md"));
+  std::string line;
+  long expected = 0;
+  while (std::getline(lines, line)) {
+    if (line.empty() || line[0] != '|') {
+      expected = 0;
+    } else if (expected == 0) {
+      expected = dividers(line);
+    } else {
+      BOOST_TEST(dividers(line) == expected, line);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_record_of_a_csv_has_as_many_fields_as_its_head) {
+  for (const auto& [name, text] : emit_csv(build_report(hostile_names()), {})) {
+    std::vector<std::vector<std::string>> records;
+    BOOST_TEST(csv_records(text, records), name);
+    for (const auto& record : records)
+      BOOST_TEST(record.size() == records.front().size(), name);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(json_parses_back_whatever_the_names_hold) {
+  for (const ReportInput& input : {hostile_names(), sample_sweep(), all_failed(), ReportInput{}}) {
+    const Files files = emit_json(build_report(input), {});
+    BOOST_TEST(nlohmann::json::accept(files.at("report.json")));
+    std::istringstream lines(files.at("records.jsonl"));
+    std::string line;
+    std::size_t count = 0;
+    while (std::getline(lines, line)) {
+      BOOST_TEST(nlohmann::json::accept(line));
+      ++count;
+    }
+    BOOST_TEST(count == input.cells.size());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bytes_that_are_no_text_become_the_replacement_character) {
+  BOOST_TEST(clean_utf8("a\xff"
+                        "b\x01\xc3\xa9\xed\xa0\x80") ==
+             "a\xEF\xBF\xBD"
+             "b\xEF\xBF\xBD\xc3\xa9\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
+  BOOST_TEST(clean_utf8("\xf0\x9f\x98\x80 \xc0\xaf") == "\xf0\x9f\x98\x80 \xEF\xBF\xBD\xEF\xBF\xBD");
+}
+
+BOOST_AUTO_TEST_CASE(a_gnuplot_string_cannot_be_left) {
+  BOOST_TEST(gnuplot_string("it's\n`x`") == "'it''s `x`'");
+  BOOST_TEST(markdown_code("a`b|c") == "`` a`b\\|c ``");
+  BOOST_TEST(csv_field("a,\"b\"") == "\"a,\"\"b\"\"\"");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace attest::golden

@@ -1,0 +1,178 @@
+// A report is written whole or not at all, over nothing but an earlier report, and with the same bytes everywhere.
+#include "reports/write.hpp"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <clocale>
+#include <cstdlib>
+#include <fstream>
+#include <locale>
+#include <map>
+#include <set>
+
+#include "harness/core/error.hpp"
+#include "reports/build.hpp"
+#include "reports/gnuplot.hpp"
+#include "reports/palette.hpp"
+#include "tests/golden/sample_records.hpp"
+#include "tests/golden/support.hpp"
+
+namespace attest::golden {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::map<std::string, std::string> tree(const fs::path& folder) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file())
+      files[entry.path().lexically_relative(folder).generic_string()] = read_bytes(entry.path());
+  }
+  return files;
+}
+
+const WriteOptions undrawn{.formats = {"md", "html", "csv", "json"}, .gnuplot = "no-such-gnuplot"};
+
+/// Writes numbers as no text format may: 1.234,5.
+struct OddNumbers : std::numpunct<char> {
+  char do_decimal_point() const override { return ','; }
+  char do_thousands_sep() const override { return '.'; }
+  std::string do_grouping() const override { return "\3"; }
+};
+
+BOOST_AUTO_TEST_SUITE(writing)
+
+BOOST_AUTO_TEST_CASE(the_bytes_are_the_same_in_any_locale_time_zone_folder_and_order_of_records) {
+  const TemporaryFolder first;
+  const TemporaryFolder second;
+  ReportInput input = small_sweep();
+  write_report(build_report(input), first.path() / "report");
+
+  const std::locale before = std::locale::global(std::locale(std::locale::classic(), new OddNumbers));
+  setenv("TZ", "Asia/Kathmandu", 1);
+  setenv("LC_ALL", "de_DE.UTF-8", 1);
+  std::reverse(input.cells.begin(), input.cells.end());
+  write_report(build_report(input), second.path() / "another folder's report");
+  std::locale::global(before);
+  unsetenv("TZ");
+  unsetenv("LC_ALL");
+
+  const auto expected = tree(first.path() / "report");
+  const auto got = tree(second.path() / "another folder's report");
+  BOOST_TEST(expected.size() == got.size());
+  for (const auto& [name, bytes] : expected)
+    BOOST_TEST((got.count(name) == 1 && got.at(name) == bytes), name);
+  BOOST_TEST(expected.count("report.html") == 1U);
+  BOOST_TEST(expected.count("csv/cells.csv") == 1U);
+}
+
+BOOST_AUTO_TEST_CASE(without_gnuplot_the_report_says_so_and_has_all_tables_and_data) {
+  const TemporaryFolder folder;
+  const WrittenReport written = write_report(build_report(small_sweep()), folder.path() / "r", undrawn);
+  BOOST_TEST(written.figure_problem.find("no-such-gnuplot") != std::string::npos);
+  const auto files = tree(folder.path() / "r");
+  for (const char* page : {"report.md", "report.html"}) {
+    BOOST_TEST(files.at(page).find("Figures were not drawn: no-such-gnuplot") != std::string::npos, page);
+    BOOST_TEST(files.at(page).find("Fitted exponents") != std::string::npos, page);
+  }
+  BOOST_TEST(files.count("figures/time_over_length.tsv") == 1U);
+  BOOST_TEST(files.count("figures/time_over_length.gp") == 1U);
+  BOOST_TEST(files.count("figures/time_over_length.svg") == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(gnuplot_draws_every_figure_where_it_is_installed) {
+  const TemporaryFolder folder;
+  const WrittenReport written = write_report(build_report(hostile_names()), folder.path() / "r");
+  if (written.figure_problem.find("cannot be run") != std::string::npos ||
+      written.figure_problem.find("is not there") != std::string::npos) {
+    BOOST_TEST_MESSAGE("skipped: " << written.figure_problem);
+    return;
+  }
+  BOOST_TEST(written.figure_problem == "");
+  for (const auto& [name, bytes] : tree(folder.path() / "r" / "figures")) {
+    if (name.substr(name.size() - 3) == ".gp")
+      BOOST_TEST(fs::exists(folder.path() / "r/figures" / (name.substr(0, name.size() - 3) + ".svg")));
+    BOOST_TEST(name.find(".log") == std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_earlier_report_is_replaced_and_nothing_is_left_beside_it) {
+  const TemporaryFolder folder;
+  write_report(build_report(small_sweep()), folder.path() / "r", undrawn);
+  write_report(build_report(one_cell()), folder.path() / "r/", undrawn);
+  BOOST_TEST(tree(folder.path() / "r").count("figures/time_over_length.tsv") == 0U);
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder.path()))
+    names.push_back(entry.path().filename().string());
+  BOOST_TEST(names == std::vector<std::string>{"r"}, boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_is_no_report_is_refused_and_left_alone) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "thesis.tex") << "years of work";
+  BOOST_CHECK_EXCEPTION(write_report(build_report(one_cell()), folder.path(), undrawn), Error, [](const Error& error) {
+    return error.code() == ExitCode::usage &&
+           std::string(error.what()).find("no report of Attest") != std::string::npos;
+  });
+  const auto files = tree(folder.path());
+  BOOST_TEST(files.size() == 1U);
+  BOOST_TEST(files.at("thesis.tex") == "years of work");
+}
+
+BOOST_AUTO_TEST_CASE(a_report_to_which_somebody_added_a_file_is_refused_by_that_file) {
+  const TemporaryFolder folder;
+  write_report(build_report(one_cell()), folder.path() / "r", undrawn);
+  std::ofstream(folder.path() / "r/csv/notes.txt") << "mine";
+  BOOST_CHECK_EXCEPTION(
+      write_report(build_report(one_cell()), folder.path() / "r", undrawn), Error,
+      [](const Error& error) { return std::string(error.what()).find("notes.txt") != std::string::npos; });
+  BOOST_TEST(fs::exists(folder.path() / "r/csv/notes.txt"));
+}
+
+BOOST_AUTO_TEST_CASE(a_file_in_the_place_of_the_folder_and_an_unknown_format_are_refused) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "r") << "a file";
+  BOOST_CHECK_THROW(write_report(build_report(one_cell()), folder.path() / "r", undrawn), Error);
+  BOOST_CHECK_EXCEPTION(
+      write_report(build_report(one_cell()), folder.path() / "s", {.formats = {"docx"}, .gnuplot = "x"}), Error,
+      [](const Error& error) { return std::string(error.what()).find("md, html, csv, json") != std::string::npos; });
+  BOOST_TEST(!fs::exists(folder.path() / "s"));
+}
+
+BOOST_AUTO_TEST_CASE(only_the_formats_asked_for_are_written) {
+  const TemporaryFolder folder;
+  write_report(build_report(one_cell()), folder.path() / "r", {.formats = {"csv"}, .gnuplot = "no-such-gnuplot"});
+  BOOST_TEST(!fs::exists(folder.path() / "r/report.html"));
+  BOOST_TEST(fs::exists(folder.path() / "r/csv/cells.csv"));
+}
+
+BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_an_error_of_the_disk) {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path() / "file") << "x";
+  BOOST_CHECK_EXCEPTION(write_report(build_report(one_cell()), folder.path() / "file" / "r", undrawn), Error,
+                        [](const Error& error) { return error.code() == ExitCode::storage; });
+}
+
+BOOST_AUTO_TEST_CASE(twenty_kernels_differ_by_colour_with_mark_and_by_colour_with_dash) {
+  std::set<std::pair<std::string, int>> marks;
+  std::set<std::pair<std::string, int>> dashes;
+  for (std::size_t i = 0; i < 20; ++i) {
+    const reports::LineStyle style = reports::line_style(i);
+    marks.emplace(style.colour, style.mark);
+    dashes.emplace(style.colour, style.dash);
+  }
+  BOOST_TEST(marks.size() == 20U);
+  BOOST_TEST(dashes.size() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(ids_of_inlined_drawings_do_not_meet) {
+  const std::string svg =
+      "<?xml version='1.0'?>\n<svg id='a'><path id=\"b\"/><use href='#b'/><g style='fill:url(#a)'/></svg>\n";
+  BOOST_TEST(reports::inline_svg(svg, "time") ==
+             "<svg id='time_a'><path id=\"time_b\"/><use href='#time_b'/><g style='fill:url(#time_a)'/></svg>");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace attest::golden
