@@ -178,6 +178,7 @@ BOOST_AUTO_TEST_CASE(a_tie_is_a_crossing_only_when_the_order_changes) {
   const std::vector<double> three = {1, 10, 100};
   const auto flat = series(three, [](double) { return 10.0; });
   BOOST_TEST(crossovers(series(three, [](double n) { return n == 10 ? 10.0 : 20.0; }), flat).empty());
+  BOOST_TEST(crossovers(series(three, [](double n) { return n == 10 ? 10.0 : 5.0; }), flat).empty());
   const auto found = crossovers(series(three, [](double n) { return n; }), flat);
   BOOST_TEST_REQUIRE(found.size() == 1u);
   BOOST_TEST(found[0].length == 10.0, tolerance(1e-12));

@@ -16,7 +16,7 @@ BOOST_AUTO_TEST_SUITE(measure_machine)
 BOOST_AUTO_TEST_CASE(lists_of_cpus_are_parsed_and_written) {
   BOOST_TEST(parse_cpu_list("0-3,8") == (std::vector<int>{0, 1, 2, 3, 8}));
   BOOST_TEST(parse_cpu_list("5") == std::vector<int>{5});
-  for (const char* malformed : {"", "x", "3-1", "1-", "-1", "0-99999999"})
+  for (const char* malformed : {"", "x", "5,3-1", "1-", "-1", "0-99999999"})
     BOOST_TEST(parse_cpu_list(malformed).empty());
   BOOST_TEST(format_cpu_list({0, 1, 2, 3, 8}) == "0-3,8");
   BOOST_TEST(format_cpu_list({}) == "");
@@ -111,10 +111,10 @@ BOOST_AUTO_TEST_CASE(the_peak_of_the_resident_set_sees_a_block_that_is_gone_agai
   {
     std::vector<char> block(bytes, 1);
     BOOST_TEST(block[bytes / 2] == 1);
-    BOOST_TEST(resident_bytes().value() >= resident + bytes * 9 / 10);
+    BOOST_TEST(resident_bytes().value() >= resident + bytes / 100 * 99);
   }
   const std::size_t peak = peak_resident_bytes().value();
-  BOOST_TEST(peak >= resident + bytes * 9 / 10);
+  BOOST_TEST(peak >= resident + bytes / 100 * 99);
   BOOST_TEST(peak >= before);
   if (reset) {  // not every kernel or container allows it
     BOOST_TEST(before < resident + bytes / 4);

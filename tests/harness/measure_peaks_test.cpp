@@ -46,8 +46,9 @@ BOOST_AUTO_TEST_CASE(the_quick_form_measures_one_type_and_nothing_else) {
 }
 
 BOOST_AUTO_TEST_CASE(single_precision_has_twice_the_rate_of_double) {
-  const Peaks peaks = measure_peaks({.threads = {1}, .types = {"f64", "f32"}, .levels = {}, .rounds = 9});
-  const double ratio = peaks.flops_per_second("f32", 1).value() / peaks.flops_per_second("f64", 1).value();
+  const Peaks peaks = measure_peaks({.threads = {1}, .types = {"f64", "f32"}, .levels = {}, .rounds = 15});
+  // The fastest rounds, which other work on the machine does not touch.
+  const double ratio = peaks.flops_bound("f32", 1).value() / peaks.flops_bound("f64", 1).value();
   BOOST_TEST(ratio > 1.4);
   BOOST_TEST(ratio < 2.8);
 }
@@ -64,7 +65,7 @@ BOOST_AUTO_TEST_CASE(reading_the_first_level_is_faster_than_memory) {
   BOOST_TEST(peaks.flops.empty());
   BOOST_TEST_REQUIRE(peaks.bytes_per_second("L1", 1).has_value());
   if (!peaks.bytes_per_second("DRAM", 1)) return;  // too little free memory, which is said by its absence
-  BOOST_TEST(peaks.bytes_per_second("L1", 1).value() > 2 * peaks.bytes_per_second("DRAM", 1).value());
+  BOOST_TEST(peaks.bytes_bound("L1", 1).value() > 2 * peaks.bytes_bound("DRAM", 1).value());
   for (const BandwidthPeak& row : peaks.bandwidths)
     BOOST_TEST(row.bytes > 0u);
 }

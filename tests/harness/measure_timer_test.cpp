@@ -90,7 +90,7 @@ BOOST_AUTO_TEST_CASE(real_time_is_measured_an_iteration) {
   Workload workload{.run = [] { spin(200e-6); }, .seconds_of_last_run = nullptr, .prepare = nullptr};
   const Timing timing = time_workload(workload, {.max_seconds = 0.1});
   BOOST_TEST(timing.median >= 200e-6);
-  BOOST_TEST(timing.median < 2e-3);
+  BOOST_TEST(timing.median < 20e-3);
 }
 
 BOOST_AUTO_TEST_CASE(what_is_prepared_between_iterations_is_not_timed) {
@@ -165,6 +165,7 @@ BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
   BOOST_CHECK_THROW(time_workload(workload, {.max_seconds = std::nan("")}), Error);
   BOOST_CHECK_THROW(time_workload(with_clock([](int) { return -2.0; })), Error);
   BOOST_CHECK_THROW(time_workload(with_clock([](int) { return -1.0; }), one_by_one()), Error);
+  BOOST_CHECK_THROW(time_workload(with_clock([](int i) { return i == 3 ? -1.5 : 0.0; }), one_by_one()), Error);
 }
 
 BOOST_AUTO_TEST_CASE(the_clock_has_a_resolution) {
