@@ -51,6 +51,10 @@ class HeaderText {
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) refuse("a quote is not closed");
     const std::string_view inside = text_.substr(at_ + 1, end - at_ - 1);
+    // What is quoted may come back in a message, which has one line.
+    for (const unsigned char c : inside) {
+      if (c < 32 || c > 126) refuse("a quoted text is not plain ASCII");
+    }
     at_ = end + 1;
     return inside;
   }

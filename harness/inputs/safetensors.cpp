@@ -36,8 +36,7 @@ json parse_header(const std::string& text, const std::string& path) {
     if (event == json::parse_event_t::object_start) open.emplace_back();
     if (event == json::parse_event_t::object_end) open.pop_back();
     if (event == json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second) {
-      complain(path, fmt::format("safetensors header has key '{}' twice", parsed.get<std::string>()),
-               "give each name once");
+      complain(path, fmt::format("safetensors header has key {} twice", parsed.dump()), "give each name once");
     }
     return true;
   };
@@ -73,7 +72,7 @@ void set_type(Declared& tensor, const json& value, const std::string& place) {
   } else if (name == "BOOL") {
     tensor.dtype = DType::boolean;
   } else {
-    complain(place, fmt::format("has type '{}'", name), "give F16, BF16, F32, F64, I32, I64 or BOOL");
+    complain(place, fmt::format("has type {}", value.dump()), "give F16, BF16, F32, F64, I32, I64 or BOOL");
   }
 }
 
