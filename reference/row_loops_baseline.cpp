@@ -1,5 +1,6 @@
 // The row loops for any machine.
 #define ATTEST_ROW_LOOPS row_loops_baseline
+#define ATTEST_VECTOR_BYTES 16
 #include "reference/row_loops_body.inc"
 
 namespace attest {
