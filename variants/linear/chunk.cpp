@@ -194,8 +194,9 @@ void Chunk::compute(const tiles::Rows& queries, int count, const Target& target)
   const std::size_t bytes = size_of(dtype_of(target.storage));
   for (int row = 0; row < count; ++row) {
     const float denominator = denominators_[row] + target.eps;
-    const float factor = denominator == 0.0f ? 0.0f : 1.0f / denominator;
-    kernels_.store(outputs_ + std::int64_t{row} * sizes_.columns, sizes_.dims_v, factor,
+    // A denominator of 0 is a row without a key, or whose features all underflowed: its sums are 0 and stay so.
+    const float divisor = denominator == 0.0f ? 1.0f : denominator;
+    kernels_.store(outputs_ + std::int64_t{row} * sizes_.columns, sizes_.dims_v, divisor,
                    static_cast<char*>(target.out) + row * target.row_stride * static_cast<std::ptrdiff_t>(bytes),
                    target.storage, target.column_stride);
   }
