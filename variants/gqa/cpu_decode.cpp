@@ -106,8 +106,8 @@ class GroupDecode {
       for (int row = 0; row < group_; row += tiles::stream_rows) {
         const int rows = std::min(tiles::stream_rows, group_ - row);
         microkernels().stream_accumulate(scores_ + row * score_stride, rows, v, count,
-                                         static_cast<int>(call_.problem.head_dim_v), partial_.sums(chunk_, number(row)),
-                                         partial_.columns());
+                                         static_cast<int>(call_.problem.head_dim_v), !call_.plain(),
+                                         partial_.sums(chunk_, number(row)), partial_.columns());
       }
     }
   }

@@ -11,7 +11,7 @@
 namespace attest::tiles {
 
 /// Keys in one tile at most. A strip of scores of one register block stays in L1.
-inline constexpr int tile_keys = 256;
+inline constexpr int tile_keys = 512;
 /// Floats from one row of scores to the next: a constant, so that rows are addressed without registers, and no power of
 /// two, so that they do not share cache sets.
 inline constexpr int score_stride = tile_keys + 16;
@@ -83,9 +83,10 @@ struct Microkernels {
   /// and zero-padded to 16, and `count` keys read where they are. Rows of scores are score_stride apart.
   void (*stream_scores)(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
                         int head_dim, float* scores);
-  /// Streaming: out[r] += sum over `count` keys of weights[r][n] * v_n; a weight of -0.0 ignores its key whatever v is.
-  void (*stream_accumulate)(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
-                            std::ptrdiff_t out_stride);
+  /// Streaming: out[r] += sum over `count` keys of weights[r][n] * v_n. With `guards`, a weight of -0.0 ignores its key
+  /// whatever v is; without, no weight may be hidden.
+  void (*stream_accumulate)(const float* weights, int rows, const Rows& values, int count, int head_dim_v, bool guards,
+                            float* out, std::ptrdiff_t out_stride);
 };
 
 /// Philox4x32-10 (Salmon et al. 2011): replaces the counter by its four random words. For tests; dropout() has its own.

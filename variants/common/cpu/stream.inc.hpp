@@ -36,11 +36,8 @@ ATTEST_TILES_INLINE void stream_score_block(const float* __restrict queries, std
     }
   }
 #pragma GCC unroll 4
-  for (int row = 0; row < kRows; ++row) {
-#pragma GCC unroll 4
-    for (int key = 0; key < kKeys; ++key)
-      scores[row * score_stride + key] = sum_of(sums[row][key]);
-  }
+  for (int row = 0; row < kRows; ++row)
+    sums_of<kKeys>(sums[row], scores + row * score_stride);
 }
 
 template <Storage kStorage, int kRows>
@@ -58,7 +55,7 @@ void stream_scores_of(const float* queries, std::ptrdiff_t query_stride, const t
 }
 
 /// Adds `kKeys` neighbouring values, weighted, to `kRows` output rows.
-template <Storage kStorage, int kRows, int kKeys>
+template <Storage kStorage, int kRows, int kKeys, bool kGuards>
 ATTEST_TILES_INLINE void stream_accumulate_block(const float* __restrict weights,
                                                  const typename Element<kStorage>::type* __restrict values,
                                                  const Rows& shape, int head_dim_v, float* __restrict out,
@@ -77,9 +74,9 @@ ATTEST_TILES_INLINE void stream_accumulate_block(const float* __restrict weights
     for (int key = 0; key < kKeys; ++key) {
       value[key] = widen<kStorage>(values + key * shape.row_stride + column * shape.column_stride, shape.column_stride,
                                    head_dim_v - column);
-      bad |= ((Ints)value[key] & 0x7f800000) == 0x7f800000;
+      if constexpr (kGuards) bad |= ((Ints)value[key] & 0x7f800000) == 0x7f800000;
     }
-    const bool all_finite = !any_of(bad);
+    const bool all_finite = !kGuards || !any_of(bad);
 #pragma GCC unroll 4
     for (int row = 0; row < kRows; ++row) {
       float* to = out + row * out_stride + column;
@@ -99,17 +96,17 @@ ATTEST_TILES_INLINE void stream_accumulate_block(const float* __restrict weights
   }
 }
 
-template <Storage kStorage, int kRows>
+template <Storage kStorage, int kRows, bool kGuards>
 void stream_accumulate_of(const float* weights, const typename Element<kStorage>::type* data, const Rows& values,
                           int count, int head_dim_v, float* out, std::ptrdiff_t out_stride) {
   int key = 0;
   for (; key + 4 <= count; key += 4) {
-    stream_accumulate_block<kStorage, kRows, 4>(weights + key, data + key * values.row_stride, values, head_dim_v, out,
-                                                out_stride);
+    stream_accumulate_block<kStorage, kRows, 4, kGuards>(weights + key, data + key * values.row_stride, values,
+                                                         head_dim_v, out, out_stride);
   }
   for (; key < count; ++key) {
-    stream_accumulate_block<kStorage, kRows, 1>(weights + key, data + key * values.row_stride, values, head_dim_v, out,
-                                                out_stride);
+    stream_accumulate_block<kStorage, kRows, 1, kGuards>(weights + key, data + key * values.row_stride, values,
+                                                         head_dim_v, out, out_stride);
   }
 }
 
@@ -129,19 +126,19 @@ void stream_scores_rows(const float* queries, std::ptrdiff_t query_stride, int r
   }
 }
 
-template <Storage kStorage>
+template <Storage kStorage, bool kGuards>
 void stream_accumulate_rows(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
                             std::ptrdiff_t out_stride) {
   const auto* data = static_cast<const typename Element<kStorage>::type*>(values.data);
   switch (rows) {
     case 1:
-      return stream_accumulate_of<kStorage, 1>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 1, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
     case 2:
-      return stream_accumulate_of<kStorage, 2>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 2, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
     case 3:
-      return stream_accumulate_of<kStorage, 3>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 3, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
     default:
-      return stream_accumulate_of<kStorage, 4>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 4, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
   }
 }
 
@@ -157,15 +154,23 @@ inline void stream_scores(const float* queries, std::ptrdiff_t query_stride, int
   }
 }
 
-inline void stream_accumulate(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
-                              std::ptrdiff_t out_stride) {
+template <Storage kStorage>
+void stream_accumulate_guarded(const float* weights, int rows, const Rows& values, int count, int head_dim_v,
+                               bool guards, float* out, std::ptrdiff_t out_stride) {
+  if (guards) return stream_accumulate_rows<kStorage, true>(weights, rows, values, count, head_dim_v, out, out_stride);
+  return stream_accumulate_rows<kStorage, false>(weights, rows, values, count, head_dim_v, out, out_stride);
+}
+
+inline void stream_accumulate(const float* weights, int rows, const Rows& values, int count, int head_dim_v,
+                              bool guards, float* out, std::ptrdiff_t out_stride) {
   switch (values.storage) {
     case Storage::f32:
-      return stream_accumulate_rows<Storage::f32>(weights, rows, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_guarded<Storage::f32>(weights, rows, values, count, head_dim_v, guards, out, out_stride);
     case Storage::bf16:
-      return stream_accumulate_rows<Storage::bf16>(weights, rows, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_guarded<Storage::bf16>(weights, rows, values, count, head_dim_v, guards, out,
+                                                      out_stride);
     case Storage::f16:
-      return stream_accumulate_rows<Storage::f16>(weights, rows, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_guarded<Storage::f16>(weights, rows, values, count, head_dim_v, guards, out, out_stride);
   }
 }
 

@@ -248,7 +248,7 @@ void TileAttention::finish() const {
 
 int choose_block_rows(const Microkernels& kernels, std::int64_t rows_each, std::int64_t sequences, int threads) {
   constexpr std::int64_t shortest = 96;
-  constexpr std::int64_t longest = 384;
+  constexpr std::int64_t longest = 768;
   const std::int64_t fair = rows_each * sequences / (8 * static_cast<std::int64_t>(threads));
   const std::int64_t wanted = std::clamp(fair, shortest, longest);
   const std::int64_t blocks = (rows_each + wanted - 1) / wanted;

@@ -91,10 +91,52 @@ ATTEST_TILES_INLINE float largest_of(Floats value) {
 }
 
 ATTEST_TILES_INLINE bool any_of(Ints mask) {
-  std::int32_t all = 0;
-  for (int lane = 0; lane < width; ++lane)
-    all |= mask[lane];
-  return all != 0;
+#if ATTEST_TILES_WIDTH == 16
+  return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#elif ATTEST_TILES_WIDTH == 8
+  return _mm256_testz_si256((__m256i)mask, (__m256i)mask) == 0;
+#else
+  return _mm_movemask_epi8((__m128i)mask) != 0;  // lanes are all ones or all zeros
+#endif
+}
+
+/// The sums of `kCount` registers (a power of two, at most width), one a lane: halves are folded together pair by pair,
+/// so that a register holds twice as many partial sums after each step. Lanes beyond kCount repeat.
+template <int kCount>
+ATTEST_TILES_INLINE void sums_of(const Floats (&values)[kCount], float* sums) {
+  Floats folded[kCount];
+#pragma GCC unroll 16
+  for (int index = 0; index < kCount; ++index)
+    folded[index] = values[index];
+  int count = kCount;
+#pragma GCC unroll 4
+  for (int distance = 1; distance < width; distance *= 2) {
+    if (count > 1) {
+      Ints even{}, odd{};
+#pragma GCC unroll 16
+      for (int lane = 0; lane < width; ++lane) {
+        // Lane bit `distance` picks the register of the pair; the two terms are the lanes with that bit 0 and 1.
+        const int from = (lane & distance) ? width : 0;
+        even[lane] = from + (lane & ~distance);
+        odd[lane] = from + (lane | distance);
+      }
+#pragma GCC unroll 16
+      for (int pair = 0; pair < count / 2; ++pair) {
+        folded[pair] = __builtin_shuffle(folded[2 * pair], folded[2 * pair + 1], even) +
+                       __builtin_shuffle(folded[2 * pair], folded[2 * pair + 1], odd);
+      }
+      count /= 2;
+    } else {
+      Ints other{};
+#pragma GCC unroll 16
+      for (int lane = 0; lane < width; ++lane)
+        other[lane] = lane ^ distance;
+      folded[0] += __builtin_shuffle(folded[0], other);
+    }
+  }
+#pragma GCC unroll 16
+  for (int index = 0; index < kCount; ++index)
+    sums[index] = folded[0][index];
 }
 
 // ---- element types ----
