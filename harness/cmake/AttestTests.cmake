@@ -1,11 +1,12 @@
 # tests/<group>/*.cpp is one Boost.Test program a group; variants/<name>/test.cpp is one a variant. A test that takes more
 # than a few seconds is labelled slow: ctest -LE slow runs the default ones.
 find_package(Boost REQUIRED COMPONENTS unit_test_framework)
+find_package(rapidcheck REQUIRED)
 find_program(ATTEST_PYTHON NAMES python3 HINTS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
 add_library(attest_test_support INTERFACE)
 target_link_libraries(attest_test_support INTERFACE attest::options Boost::unit_test_framework attest::cli attest::sweep
-  attest::reports attest::variants nlohmann_json::nlohmann_json xtensor)
+  attest::reports attest::variants nlohmann_json::nlohmann_json xtensor rapidcheck)
 target_compile_definitions(attest_test_support INTERFACE BOOST_TEST_DYN_LINK
   ATTEST_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
   ATTEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
