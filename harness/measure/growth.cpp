@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <fmt/format.h>
 #include <limits>
 #include <map>
 #include <set>
@@ -17,13 +18,12 @@ namespace {
 void require_points(std::span<const GrowthPoint> points) {
   for (const GrowthPoint& point : points) {
     if (!(point.length > 0 && std::isfinite(point.length))) {
-      throw Error("growth: length " + std::to_string(point.length) + "; must be positive");
+      throw Error(fmt::format("growth: length {}; must be positive", point.length));
     }
-    if (point.samples.empty()) throw Error("growth: no samples at length " + std::to_string(point.length));
+    if (point.samples.empty()) throw Error(fmt::format("growth: no samples at length {}; one is needed", point.length));
     for (double sample : point.samples) {
       if (!(sample > 0 && std::isfinite(sample))) {
-        throw Error("growth: sample " + std::to_string(sample) + " at length " + std::to_string(point.length) +
-                    "; must be positive");
+        throw Error(fmt::format("growth: sample {} at length {}; must be positive", sample, point.length));
       }
     }
   }
@@ -324,7 +324,7 @@ std::map<double, const GrowthPoint*> by_length(std::span<const GrowthPoint> poin
   std::map<double, const GrowthPoint*> index;
   for (const GrowthPoint& point : points) {
     if (!index.emplace(point.length, &point).second) {
-      throw Error("crossover: length " + std::to_string(point.length) + " comes twice in one series");
+      throw Error(fmt::format("crossover: length {} comes twice in one series; once is right", point.length));
     }
   }
   return index;

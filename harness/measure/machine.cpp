@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <fmt/format.h>
 #include <fstream>
 #include <sched.h>
 #include <sstream>
@@ -109,7 +110,7 @@ std::optional<std::string> read_line(const std::filesystem::path& path) {
 std::vector<CacheLevel> cpu_caches(const std::filesystem::path& root) {
   std::vector<CacheLevel> caches;
   for (int index = 0;; ++index) {
-    const auto folder = root / "sys/devices/system/cpu/cpu0/cache" / ("index" + std::to_string(index));
+    const auto folder = root / "sys/devices/system/cpu/cpu0/cache" / fmt::format("index{}", index);
     const auto level = read_line(folder / "level"), type = read_line(folder / "type"),
                size = read_line(folder / "size");
     if (!level || !type || !size) return caches;
@@ -184,8 +185,8 @@ std::string format_cpu_list(const std::vector<int>& cpus) {
     std::size_t last = first;
     while (last + 1 < cpus.size() && cpus[last + 1] == cpus[last] + 1)
       ++last;
-    text += (text.empty() ? "" : ",") + std::to_string(cpus[first]);
-    if (last > first) text += "-" + std::to_string(cpus[last]);
+    text += fmt::format("{}{}", text.empty() ? "" : ",", cpus[first]);
+    if (last > first) text += fmt::format("-{}", cpus[last]);
     first = last + 1;
   }
   return text;
@@ -216,7 +217,7 @@ std::vector<int> cpus_by_core(const std::filesystem::path& root) {
   const std::vector<int> cpus = usable_cpus();
   std::vector<Place> places;
   for (int cpu : cpus) {
-    const auto topology = root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "topology";
+    const auto topology = root / "sys/devices/system/cpu" / fmt::format("cpu{}", cpu) / "topology";
     std::size_t turn = 0;
     for (int sibling : parse_cpu_list(read_line(topology / "thread_siblings_list").value_or(""))) {
       if (sibling < cpu && std::binary_search(cpus.begin(), cpus.end(), sibling)) ++turn;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
+#include <fmt/format.h>
 #include <optional>
 #include <sys/mman.h>
 #include <thread>
@@ -87,7 +88,7 @@ Buffer::Buffer(std::size_t bytes, int threads) {
   mapped_bytes_ = bytes + huge_page;
   mapping_ = mmap(nullptr, mapped_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapping_ == MAP_FAILED) {
-    complain("peaks", "cannot have " + std::to_string(bytes) + " bytes of memory",
+    complain("peaks", fmt::format("cannot have {} bytes of memory", bytes),
              "leave out the level DRAM, or raise the limit", ExitCode::cells_lost);
   }
   const auto address = reinterpret_cast<std::uintptr_t>(mapping_);

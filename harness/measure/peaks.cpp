@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <fmt/format.h>
 #include <functional>
 #include <sched.h>
 #include <thread>
@@ -191,21 +192,18 @@ void add_bandwidth(Session& session, peak::ReadLoop read, const peak::WorkingSet
 void require_valid(const PeakOptions& options) {
   const auto known = [](const std::string& name, const std::vector<std::string>& names, const char* what) {
     if (std::find(names.begin(), names.end(), name) != names.end()) return;
-    std::string list;
-    for (const std::string& each : names)
-      list += (list.empty() ? "" : ", ") + each;
-    complain("peaks", std::string(what) + " " + name, "one of " + list);
+    complain("peaks", fmt::format("{} {}", what, name), fmt::format("one of {}", fmt::join(names, ", ")));
   };
   for (const std::string& type : options.types)
     known(type, {"f64", "f32", "bf16", "f16"}, "type");
   for (const std::string& level : options.levels)
     known(level, {"L1", "L2", "L3", "DRAM"}, "level");
   for (int threads : options.threads) {
-    if (threads < 1) complain("peaks", "threads " + std::to_string(threads), "at least 1");
+    if (threads < 1) complain("peaks", fmt::format("threads {}", threads), "at least 1");
   }
-  if (options.rounds < 1) complain("peaks", "rounds " + std::to_string(options.rounds), "at least 1");
+  if (options.rounds < 1) complain("peaks", fmt::format("rounds {}", options.rounds), "at least 1");
   if (!(options.seconds_per_sample > 0 && options.seconds_per_sample <= 1)) {
-    complain("peaks", "seconds_per_sample " + std::to_string(options.seconds_per_sample), "in (0, 1]");
+    complain("peaks", fmt::format("seconds_per_sample {}", options.seconds_per_sample), "in (0, 1]");
   }
 }
 

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/core/error.hpp"
@@ -11,17 +12,17 @@ using Json = nlohmann::json;
 
 template <typename Value>
 Value value_of(const Json& object, const char* key) {
-  if (!object.is_object() || !object.contains(key)) complain("peaks", std::string("no key ") + key, "it is required");
+  if (!object.is_object() || !object.contains(key)) complain("peaks", fmt::format("no key {}", key), "it is required");
   try {
     return object.at(key).get<Value>();
   } catch (const Json::exception&) {
-    complain("peaks", std::string("key ") + key + " is " + object.at(key).dump(), "another type");
+    complain("peaks", fmt::format("key {} is {}", key, object.at(key).dump()), "another type");
   }
 }
 
 const Json& rows_of(const Json& document, const char* key) {
   if (!document.is_object() || !document.contains(key) || !document.at(key).is_array()) {
-    complain("peaks", std::string("no array ") + key, "one object a row");
+    complain("peaks", fmt::format("no array {}", key), "one object a row");
   }
   return document.at(key);
 }

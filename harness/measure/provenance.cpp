@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -54,7 +55,7 @@ std::optional<std::string> cpuinfo(const Path& root, std::string_view key) {
 Json virtual_machine(const Path& root) {
   const std::optional<std::string> flags = cpuinfo(root, "flags");
   if (!flags) return not_available;
-  return (" " + *flags + " ").find(" hypervisor ") != std::string::npos;
+  return fmt::format(" {} ", *flags).find(" hypervisor ") != std::string::npos;
 }
 
 /// One line, or the set of lines, of a file that every online CPU has.
@@ -62,7 +63,7 @@ std::set<std::string> lines_of_cpus(const Path& root, const std::string& file) {
   std::set<std::string> lines;
   const Path cpus = root / "sys/devices/system/cpu";
   for (int cpu : parse_cpu_list(read_line(cpus / "online").value_or(""))) {
-    const auto line = read_line(cpus / ("cpu" + std::to_string(cpu)) / file);
+    const auto line = read_line(cpus / fmt::format("cpu{}", cpu) / file);
     if (line && !line->empty()) lines.insert(*line);
   }
   return lines;
@@ -70,10 +71,7 @@ std::set<std::string> lines_of_cpus(const Path& root, const std::string& file) {
 
 Json joined(const std::set<std::string>& lines) {
   if (lines.empty()) return not_available;
-  std::string text;
-  for (const std::string& line : lines)
-    text += (text.empty() ? "" : ", ") + line;
-  return text;
+  return fmt::format("{}", fmt::join(lines, ", "));
 }
 
 Json caches(const Path& root) {
@@ -107,7 +105,7 @@ Json load_average(const Path& root) {
 Json operating_system() {
   utsname name{};
   if (uname(&name) != 0) return not_available;
-  return std::string(name.sysname) + " " + name.release + " " + name.machine;
+  return fmt::format("{} {} {}", name.sysname, name.release, name.machine);
 }
 
 Json simultaneous_threads(const Path& root, const std::set<std::string>& cores) {

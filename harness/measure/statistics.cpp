@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fmt/format.h>
 #include <limits>
 #include <numbers>
 #include <string>
@@ -15,13 +16,13 @@ namespace {
 void require_samples(std::span<const double> samples) {
   if (samples.empty()) throw Error("statistics: no samples; at least one is needed");
   for (double sample : samples) {
-    if (!std::isfinite(sample)) throw Error("statistics: sample " + std::to_string(sample) + "; must be finite");
+    if (!std::isfinite(sample)) throw Error(fmt::format("statistics: sample {}; must be finite", sample));
   }
 }
 
 void require_probability(double probability) {
   if (!(probability >= 0 && probability <= 1)) {
-    throw Error("statistics: probability " + std::to_string(probability) + "; must be from 0 to 1");
+    throw Error(fmt::format("statistics: probability {}; must be from 0 to 1", probability));
   }
 }
 
@@ -98,7 +99,7 @@ double harmonic_mean(std::span<const double> rates) {
   require_samples(rates);
   double sum = 0;
   for (double rate : rates) {
-    if (!(rate > 0)) throw Error("harmonic mean: rate " + std::to_string(rate) + "; must be positive");
+    if (!(rate > 0)) throw Error(fmt::format("harmonic mean: rate {}; must be positive", rate));
     sum += 1 / rate;
   }
   return static_cast<double>(rates.size()) / sum;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cmath>
 #include <exception>
+#include <fmt/format.h>
 #include <string>
 
 #include "harness/core/error.hpp"
@@ -45,7 +46,7 @@ double time_one(const Workload& workload) {
   if (!workload.seconds_of_last_run) return seconds_since(start);
   const double seconds = workload.seconds_of_last_run();
   if (!(seconds >= 0 && std::isfinite(seconds))) {
-    throw Error("timing: an iteration of " + std::to_string(seconds) + " s; must be positive and finite");
+    throw Error(fmt::format("timing: an iteration of {} s; must be finite and not negative", seconds));
   }
   return seconds;
 }

@@ -17,7 +17,8 @@ void shell(const std::string& command) {
 }
 
 std::string quoted(const std::filesystem::path& path) {
-  return "'" + path.string() + "'";
+  std::string text(1, '\'');
+  return text.append(path.string()).append(1, '\'');
 }
 
 }  // namespace
