@@ -1,0 +1,19 @@
+# attest_embed(TARGET FILE SYMBOL): the text of FILE as `attest::SYMBOL`, a std::string_view in a source of TARGET, so that
+# the program needs no file beside it.
+function(attest_embed target file symbol)
+  set(path ${CMAKE_SOURCE_DIR}/${file})
+  file(READ ${path} content)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${path})
+  set(source ${CMAKE_BINARY_DIR}/generated/${symbol}.cpp)
+  file(CONFIGURE OUTPUT ${source} @ONLY CONTENT [[// Written by harness/cmake/AttestEmbed.cmake from @file@.
+#include <string_view>
+
+namespace attest {
+
+extern const std::string_view @symbol@;
+const std::string_view @symbol@ = R"embedded(@content@)embedded";
+
+}  // namespace attest
+]])
+  target_sources(attest_${target} PRIVATE ${source})
+endfunction()

@@ -1,0 +1,281 @@
+#include "harness/sweep/cell.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "harness/backends/backend.hpp"
+#include "harness/core/counts.hpp"
+#include "harness/core/error.hpp"
+#include "harness/core/registry.hpp"
+#include "harness/inputs/generators.hpp"
+#include "harness/inputs/tensor_file.hpp"
+#include "harness/measure/memory.hpp"
+#include "harness/measure/statistics.hpp"
+#include "harness/measure/timer.hpp"
+#include "harness/verify/verify.hpp"
+
+namespace attest {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A rate this far above the measured peak is not believable: clocks vary by a few percent within a run.
+constexpr double believable = 1.05;
+
+class CellRun {
+ public:
+  explicit CellRun(const CellJob& job)
+      : job_(job),
+        entry_(find_kernel(job.key.kernel)),
+        backend_(find_backend(job.key.backend)),
+        problem_(parse_problem(job.key.problem, "job")) {
+    record_.key = job.key;
+    record_.seed = job.seed;
+  }
+
+  CellRecord run() {
+    record_.reproduce = reproduce_line(record_, job_.tensors);
+    if (const Support available = backend_.available(); !available) {
+      complain(job_.key.backend, available.reason, "see `attest doctor`", ExitCode::no_backend);
+    }
+    try {
+      if (prepare()) {
+        execute();
+        prove();
+        if (job_.timing && record_.verdict.has_passed()) time();
+      }
+    } catch (const std::bad_alloc&) {
+      record_.verdict = {Outcome::oom, "memory ran out"};
+      record_.rounds.clear();
+    }
+    return std::move(record_);
+  }
+
+ private:
+  // False with a verdict when the cell cannot be run.
+  bool prepare() {
+    if (job_.tensors.empty()) {
+      const Support support = supports_inputs(job_.key.inputs, *entry_.variant, problem_);
+      if (!support) return unsupported(support);
+      storage_ = generate_inputs(job_.key.inputs, *entry_.variant, problem_, job_.seed);
+    } else {
+      file_ = read_tensor_file(job_.tensors);
+      storage_ = inputs_from_file(file_.views(), *entry_.variant, problem_, job_.tensors);
+    }
+    inputs_ = storage_.views();
+    const Support support = supports(*entry_.variant, *entry_.kernel, problem_, presence_of(inputs_));
+    if (!support) return unsupported(support);
+    describe_cell(record_, entry_, problem_, job_.tensors);
+    execution_ = backend_.prepare(*entry_.variant, *entry_.kernel, problem_, inputs_, job_.key.threads);
+    return true;
+  }
+
+  bool unsupported(const Support& support) {
+    record_.verdict = {Outcome::unsupported, support.reason};
+    return false;
+  }
+
+  void execute() {
+    reset_peak_resident_bytes();
+    const auto before = resident_bytes();
+    execution_->run();
+    const auto after = peak_resident_bytes();
+    if (before && after)
+      record_.resident_growth_bytes = *after > *before ? static_cast<std::int64_t>(*after - *before) : 0;
+    record_.workspace_bytes_measured = static_cast<std::int64_t>(execution_->workspace_measured());
+    record_.tensor_bytes = static_cast<std::int64_t>(storage_.bytes()) + output_bytes();
+    record_.output_hash = hash_outputs(execution_->outputs());
+  }
+
+  std::int64_t output_bytes() const {
+    std::int64_t bytes = 0;
+    for (const TensorSet::Entry& output : execution_->outputs().entries()) {
+      bytes += output.view.element_count() * static_cast<std::int64_t>(size_of(output.view.dtype));
+    }
+    return bytes;
+  }
+
+  // Equal bits to what another process proved are proved; anything else is judged by the oracle.
+  void prove() {
+    if (job_.proven_hash && record_.output_hash == *job_.proven_hash) {
+      record_.verdict = Verdict::passed();
+    } else {
+      check();
+    }
+  }
+
+  void check() {
+    const auto start = Clock::now();
+    const auto oracle = make_oracle(*entry_.variant, problem_, inputs_, execution_->outputs());
+    VerifyOptions options;
+    options.budget = job_.check_budget;
+    options.seed = job_.seed;
+    options.threads = job_.check_threads;
+    Verification verification =
+        verify(*oracle, problem_, entry_.kernel->arithmetic(problem_), execution_->outputs(), options);
+    record_.verdict = std::move(verification.verdict);
+    record_.accuracy = std::move(verification.accuracy);
+    if (job_.expected && record_.verdict.has_passed()) check_expected(*oracle);
+    record_.check_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  // Values from elsewhere: |got - expected| <= atol + rtol*|expected| + the kernel's own bound.
+  void check_expected(const Oracle& oracle) {
+    const Tensor* expected = file_.find("out");
+    if (expected == nullptr) complain(job_.tensors, "has no array 'out'", "add the expected output");
+    const TensorView& got = execution_->outputs().at("out");
+    if (expected->view().shape_vector() != got.shape_vector()) {
+      complain(job_.tensors, fmt::format("array 'out' has shape {}", text_of(expected->view().shape_vector())),
+               fmt::format("the problem gives {}", text_of(got.shape_vector())));
+    }
+    const Arithmetic arithmetic = entry_.kernel->arithmetic(problem_);
+    const RowPlace extent = oracle.extent();
+    std::vector<OutputRow> rows;
+    for (std::int64_t batch = 0; batch < extent.batch; ++batch) {
+      for (std::int64_t head = 0; head < extent.head; ++head) {
+        for (std::int64_t row = 0; row < extent.row; ++row) {
+          oracle.row({batch, head, row}, arithmetic, rows);
+          for (const OutputRow& line : rows) {
+            if (line.output == "out" && !compare_line(line, got, expected->view())) return;
+          }
+        }
+      }
+    }
+  }
+
+  bool compare_line(const OutputRow& line, const TensorView& got, const TensorView& expected) {
+    const std::int64_t from = got.offset(line.index);
+    const std::int64_t expected_from = expected.offset(line.index);
+    for (std::size_t index = 0; index < line.bound.size(); ++index) {
+      const double value = load_element(got.data, got.dtype, from + static_cast<std::int64_t>(index));
+      const double wanted =
+          load_element(expected.data, expected.dtype, expected_from + static_cast<std::int64_t>(index));
+      const double allowed = job_.expected->atol + job_.expected->rtol * std::abs(wanted) + line.bound[index];
+      if (std::isnan(value) && std::isnan(wanted)) continue;
+      if (value == wanted || std::abs(value - wanted) <= allowed) continue;
+      record_.verdict = {Outcome::failed,
+                         fmt::format("out[{}, {}] is {:.9g}, {} expects {:.9g} within {:.3g}",
+                                     fmt::join(line.index, ", "), index, value, job_.tensors, wanted, allowed)};
+      return false;
+    }
+    return true;
+  }
+
+  void time() {
+    const RoundJob& asked = *job_.timing;
+    Workload workload;
+    workload.run = [this] { execution_->run(); };
+    if (execution_->device_seconds()) {
+      workload.seconds_of_last_run = [this] { return execution_->device_seconds().value(); };
+    }
+    TimingOptions options;
+    options.min_samples = static_cast<std::size_t>(asked.min_samples);
+    options.max_seconds = asked.max_seconds;
+    options.max_warm_up_seconds = std::min(0.5, asked.max_seconds / 2.0);
+    Timing timing = time_workload(workload, options);
+    const std::uint64_t hash = hash_outputs(execution_->outputs());
+    if (hash != record_.output_hash) {
+      check();
+      if (!record_.verdict.has_passed()) {
+        record_.verdict.reason = "after timing: " + record_.verdict.reason;
+        return;
+      }
+    }
+    RoundRecord round;
+    round.round = asked.round;
+    round.position = asked.position;
+    round.seconds = std::move(timing.samples);
+    round.iterations = timing.iterations_per_sample;
+    round.stopped_by = to_string(timing.stopped_by);
+    round.peak_flops = asked.peak_flops;
+    round.output_hash = hash;
+    record_.rounds.push_back(std::move(round));
+    record_.workspace_bytes_measured = static_cast<std::int64_t>(execution_->workspace_measured());
+  }
+
+  const CellJob& job_;
+  KernelEntry entry_;
+  Backend& backend_;
+  Problem problem_;
+  TensorStorage file_;
+  TensorStorage storage_;
+  TensorSet inputs_;
+  std::unique_ptr<Execution> execution_;
+  CellRecord record_;
+};
+
+}  // namespace
+
+CellJob job_of(const PlannedCell& cell) {
+  CellJob job;
+  job.key = cell.key;
+  job.tensors = cell.tensors;
+  job.expected = cell.expected;
+  job.seed = cell.options.seed;
+  job.check_budget = cell.options.check_budget;
+  job.check_threads = usable_threads();
+  // Beside what is predicted: the program and its libraries, the reference, and 128 MiB of reserved (not used) address
+  // space a thread for its stack and its heap. Generated inputs are held in double for a moment.
+  constexpr double slack = 1.5e9;
+  constexpr double slack_per_thread = 0x1p27;
+  const double threads = cell.key.threads + job.check_threads;
+  job.address_space_bytes = static_cast<std::uint64_t>(2.0 * cell.predicted_bytes + slack + slack_per_thread * threads);
+  return job;
+}
+
+CellRecord run_cell(const CellJob& job) {
+  return CellRun(job).run();
+}
+
+void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& problem, const std::string& tensors) {
+  record.approximation = !entry.variant->is_softmax;
+  record.flops = flops_of(*entry.variant, *entry.kernel, problem);
+  record.flops_conventional = conventional_flops(problem);
+  record.io_bytes = io_bytes(problem);
+  record.workspace_bytes_predicted =
+      static_cast<std::int64_t>(entry.kernel->workspace_bytes(problem, record.key.threads));
+  record.reproduce = reproduce_line(record, tensors);
+}
+
+void summarise_rounds(CellRecord& record) {
+  std::vector<double> samples;
+  std::vector<double> peaks;
+  for (const RoundRecord& round : record.rounds) {
+    samples.insert(samples.end(), round.seconds.begin(), round.seconds.end());
+    if (round.peak_flops > 0.0) peaks.push_back(round.peak_flops);
+  }
+  if (samples.empty()) return;
+  TimingSummary timing;
+  timing.samples = static_cast<std::int64_t>(samples.size());
+  timing.seconds_median = median(samples);
+  timing.seconds_min = *std::min_element(samples.begin(), samples.end());
+  timing.seconds_max = *std::max_element(samples.begin(), samples.end());
+  // With fewer than 6 samples no interval covers the median: the whole range is what is known.
+  const Interval range{.low = timing.seconds_min, .high = timing.seconds_max};
+  const Interval interval = median_interval(samples).value_or(range);
+  timing.seconds_ci_low = interval.low;
+  timing.seconds_ci_high = interval.high;
+  const std::vector<bool> outliers = flag_outliers(samples);
+  timing.outliers = std::count(outliers.begin(), outliers.end(), true);
+  record.timing = timing;
+  record.peak_flops = peaks.empty() ? 0.0 : median(peaks);
+  if (record.verdict.has_passed() && record.percent_of_peak() > 100.0 * believable) {
+    record.verdict = {Outcome::suspect, fmt::format("{:.1f} GFLOP/s is {:.0f} % of the measured peak", record.gflops(),
+                                                    record.percent_of_peak())};
+  }
+}
+
+std::string reproduce_line(const CellRecord& record, const std::string& tensors) {
+  const std::string inputs =
+      tensors.empty() ? fmt::format("--inputs {}", record.key.inputs) : fmt::format("--tensors '{}'", tensors);
+  return fmt::format("attest check '{}' --kernel {} --backend {} {} --threads {} --seed {}", record.key.problem,
+                     record.key.kernel, record.key.backend, inputs, record.key.threads, record.seed);
+}
+
+}  // namespace attest

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "harness/store/record.hpp"
+#include "harness/sweep/plan.hpp"
+
+namespace attest {
+
+/// One round of timing that a job asks for.
+struct RoundJob {
+  int round = 0;
+  int position = 0;
+  int min_samples = 9;
+  double max_seconds = 1.0;
+  double peak_flops = 0.0;  ///< FMA peak of the problem's type measured beside this round; 0: not measured
+};
+
+/// What a worker process does: all that is needed to run one cell, as JSON between the processes.
+struct CellJob {
+  CellKey key;
+  std::string tensors;                       ///< file with the inputs; empty: generated
+  std::uint64_t seed = 1;                    ///< of inputs and row sample
+  double check_budget = 2e8;                 ///< VerifyOptions::budget
+  int check_threads = 1;                     ///< threads of the reference
+  std::optional<std::uint64_t> proven_hash;  ///< of outputs proved by an earlier process: equal bits need no new proof
+  std::optional<ExpectedJob> expected;
+  std::optional<RoundJob> timing;
+  std::uint64_t address_space_bytes = 0;  ///< limit of the worker; 0: none
+};
+
+/// The job of a planned cell, without timing.
+CellJob job_of(const PlannedCell& cell);
+
+nlohmann::ordered_json to_json(const CellJob& job);
+/// Throws Error naming the key that is absent or of a wrong type.
+CellJob job_from_json(const nlohmann::ordered_json& json);
+
+/// Runs one cell in this process: inputs, kernel, proof, and when asked and proved, time. The record has at most one
+/// round, and never a time without a passed (or suspect) verdict. A kernel that does not support the problem is
+/// `unsupported`, memory that cannot be had is `oom`. Throws Error for a job that makes no sense.
+CellRecord run_cell(const CellJob& job);
+
+/// Fills what the problem alone says of a record: FLOPs, bytes, predicted workspace, the line that reproduces it.
+void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& problem, const std::string& tensors);
+
+/// Median, interval and outliers of all rounds' samples, and the median of the peaks; `suspect` where the rate is more
+/// than 5 % above the peak. Does nothing without rounds.
+void summarise_rounds(CellRecord& record);
+
+/// The command line that runs this cell alone.
+std::string reproduce_line(const CellRecord& record, const std::string& tensors);
+
+}  // namespace attest
