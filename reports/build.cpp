@@ -10,6 +10,7 @@ reports::Report build_report(const ReportInput& input) {
   reports::Report report;
   const reports::Study study = reports::make_study(input.cells);
   const std::vector<reports::FamilyContest> contests = reports::hold_contests(study);
+  const std::optional<Peaks> peaks = reports::last_peaks(input);
   reports::fill_head(study, input, report);
   report.sections.push_back(reports::summary_section(study, contests));
   report.sections.push_back(reports::scaling_section(study));
@@ -18,8 +19,8 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::accuracy_section(study));
   report.sections.push_back(reports::memory_section(study));
   report.sections.push_back(reports::cache_section(input.models));
-  report.sections.push_back(reports::method_section(study, input));
-  report.sections.push_back(reports::cells_section(study));
+  report.sections.push_back(reports::method_section(study, peaks));
+  report.sections.push_back(reports::cells_section(study, peaks));
   report.provenance = reports::provenance_pairs(input);
   for (const reports::View& view : study.views) {
     report.records_jsonl +=

@@ -50,11 +50,11 @@ Table not_run_table(const Study& study) {
   return table;
 }
 
-void add_timing(const View& view, std::vector<Entry>& row) {
+void add_timing(const View& view, const std::optional<Peaks>& peaks, std::vector<Entry>& row) {
   const TimingSummary* timing = view.timing();
   if (timing == nullptr) {
     row.emplace_back(Missing{view.passed() ? "not timed" : ""});
-    row.insert(row.end(), 6, Missing{});
+    row.insert(row.end(), 7, Missing{});
     return;
   }
   row.push_back(number_entry(timing->seconds_median));
@@ -68,35 +68,47 @@ void add_timing(const View& view, std::vector<Entry>& row) {
   } else {
     row.emplace_back(Missing{"not measured"});
   }
+  const std::optional<double> bandwidth =
+      peaks ? peaks->bytes_per_second("DRAM", view.record->key.threads) : std::nullopt;
+  if (bandwidth && *bandwidth > 0 && view.record->io_bytes > 0) {
+    row.push_back(number_entry(100 * view.record->io_bytes / timing->seconds_median / *bandwidth));
+  } else {
+    row.emplace_back(Missing{"not measured"});
+  }
 }
 
-Table all_table(const Study& study) {
-  Table table{.id = "cells",
-              .title = "Every cell",
-              .note = "Times are medians with their 95% intervals; only passed cells have them. Rates use exact FLOPs.",
-              .columns = {text_column("kernel"),
-                          text_column("backend"),
-                          text_column("problem"),
-                          text_column("inputs"),
-                          integer_column("threads"),
-                          text_column("verdict"),
-                          text_column("reason"),
-                          integer_column("rows checked"),
-                          integer_column("rows"),
-                          number_column("error / bound", {NumberFormat::Style::significant, 3}),
-                          seconds_column("time"),
-                          seconds_column("low"),
-                          seconds_column("high"),
-                          integer_column("samples"),
-                          integer_column("outliers"),
-                          number_column("rate", {NumberFormat::Style::significant, 3}, "GFLOP/s"),
-                          number_column("share of peak", {NumberFormat::Style::fixed, 1}, "%"),
-                          number_column("exact FLOPs", {NumberFormat::Style::scientific, 3}),
-                          number_column("4*T^2*d*H FLOPs", {NumberFormat::Style::scientific, 3}),
-                          bytes_column("workspace"),
-                          text_column("command")},
-              .rows = {},
-              .collapsed = true};
+Table all_table(const Study& study, const std::optional<Peaks>& peaks) {
+  Table table{
+      .id = "cells",
+      .title = "Every cell",
+      .note =
+          "Times are medians with their 95% intervals; only passed cells have them. Rates use exact FLOPs. "
+          "Share of bandwidth: bytes of the inputs and outputs, each once, over the time and the measured bandwidth of "
+          "reading from DRAM; above 100% they came from a cache.",
+      .columns = {text_column("kernel"),
+                  text_column("backend"),
+                  text_column("problem"),
+                  text_column("inputs"),
+                  integer_column("threads"),
+                  text_column("verdict"),
+                  text_column("reason"),
+                  integer_column("rows checked"),
+                  integer_column("rows"),
+                  number_column("error / bound", {NumberFormat::Style::significant, 3}),
+                  seconds_column("time"),
+                  seconds_column("low"),
+                  seconds_column("high"),
+                  integer_column("samples"),
+                  integer_column("outliers"),
+                  number_column("rate", {NumberFormat::Style::significant, 3}, "GFLOP/s"),
+                  number_column("share of peak", {NumberFormat::Style::fixed, 1}, "%"),
+                  number_column("share of bandwidth", {NumberFormat::Style::fixed, 1}, "%"),
+                  number_column("exact FLOPs", {NumberFormat::Style::scientific, 3}),
+                  number_column("4*T^2*d*H FLOPs", {NumberFormat::Style::scientific, 3}),
+                  bytes_column("workspace"),
+                  text_column("command")},
+      .rows = {},
+      .collapsed = true};
   for (const View& view : study.views) {
     const CellRecord& record = *view.record;
     double worst = -1;
@@ -118,7 +130,7 @@ Table all_table(const Study& study) {
     } else {
       row.push_back(number_entry(worst));
     }
-    add_timing(view, row);
+    add_timing(view, peaks, row);
     row.push_back(number_entry(record.flops));
     row.push_back(number_entry(record.flops_conventional));
     if (record.workspace_bytes_measured >= 0) {
@@ -134,7 +146,7 @@ Table all_table(const Study& study) {
 
 }  // namespace
 
-Section cells_section(const Study& study) {
+Section cells_section(const Study& study, const std::optional<Peaks>& peaks) {
   Section section{.id = "cells_section", .title = "All cells", .blocks = {}};
   Table failures = failure_table(study);
   Table not_run = not_run_table(study);
@@ -148,7 +160,7 @@ Section cells_section(const Study& study) {
     section.blocks.emplace_back(std::move(failures));
   }
   if (!not_run.rows.empty()) section.blocks.emplace_back(std::move(not_run));
-  section.blocks.emplace_back(all_table(study));
+  section.blocks.emplace_back(all_table(study, peaks));
   return section;
 }
 

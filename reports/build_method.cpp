@@ -92,6 +92,31 @@ Table rules_table(const Study& study) {
   return table;
 }
 
+Table peaks_table(const std::optional<Peaks>& peaks) {
+  Table table{
+      .id = "peaks",
+      .title = "Measured peaks of the machine",
+      .note = "What the same machine reached in the same session: multiply-adds by type, reading by level of memory.",
+      .columns = {text_column("what"), integer_column("threads"),
+                  number_column("rate", {NumberFormat::Style::significant, 4}), text_column("unit")},
+      .rows = {},
+      .collapsed = false};
+  if (!peaks) return table;
+  for (const FlopPeak& peak : peaks->flops) {
+    std::string what = fmt::format("multiply-adds {}, {}", peak.type, peak.isa);
+    if (peak.computed_as != peak.type) what += ", computed as " + peak.computed_as;
+    table.rows.push_back({text_entry(what), number_entry(peak.threads), number_entry(peak.flops_per_second / 1e9),
+                          text_entry("GFLOP/s")});
+  }
+  for (const BandwidthPeak& peak : peaks->bandwidths) {
+    table.rows.push_back(
+        {text_entry(fmt::format("reading {} ({})", peak.level,
+                                format_number(static_cast<double>(peak.bytes), {NumberFormat::Style::bytes, 3}))),
+         number_entry(peak.threads), number_entry(peak.bytes_per_second / 1e9), text_entry("GB/s")});
+  }
+  return table;
+}
+
 using Json = nlohmann::ordered_json;
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
@@ -133,7 +158,7 @@ void flatten(const Json& value, const std::string& name, Pairs& pairs) {
 
 }  // namespace
 
-Section method_section(const Study& study, const ReportInput& input) {
+Section method_section(const Study& study, const std::optional<Peaks>& peaks) {
   Section section{.id = "method", .title = "Method", .blocks = {}};
   for (const char* text :
        {"FLOPs are exact: 2 (d + dv) for every visible pair of a query row and a key, summed over heads and batch; a "
@@ -156,9 +181,18 @@ Section method_section(const Study& study, const ReportInput& input) {
   }
   Table rules = rules_table(study);
   if (!rules.rows.empty()) section.blocks.emplace_back(std::move(rules));
-  Table peaks = peaks_table(input);
-  if (!peaks.rows.empty()) section.blocks.emplace_back(std::move(peaks));
+  Table measured = peaks_table(peaks);
+  if (!measured.rows.empty()) section.blocks.emplace_back(std::move(measured));
   return section;
+}
+
+std::optional<Peaks> last_peaks(const ReportInput& input) {
+  for (auto run = input.runs.rbegin(); run != input.runs.rend(); ++run) {
+    if (run->peaks.empty()) continue;
+    const nlohmann::json document = nlohmann::json::parse(run->peaks, nullptr, false);
+    if (!document.is_discarded() && document.is_object() && !document.empty()) return peaks_from_json(document);
+  }
+  return std::nullopt;
 }
 
 Pairs provenance_pairs(const ReportInput& input) {
@@ -176,36 +210,6 @@ Pairs provenance_pairs(const ReportInput& input) {
     flatten(provenance, "", pairs);
   }
   return pairs;
-}
-
-Table peaks_table(const ReportInput& input) {
-  Table table{
-      .id = "peaks",
-      .title = "Measured peaks of the machine",
-      .note = "What the same machine reached in the same session: multiply-adds by type, reading by level of memory.",
-      .columns = {text_column("what"), integer_column("threads"),
-                  number_column("rate", {NumberFormat::Style::significant, 4}), text_column("unit")},
-      .rows = {},
-      .collapsed = false};
-  const auto run =
-      std::find_if(input.runs.rbegin(), input.runs.rend(), [](const RunRecord& one) { return !one.peaks.empty(); });
-  if (run == input.runs.rend()) return table;
-  const nlohmann::json document = nlohmann::json::parse(run->peaks, nullptr, false);
-  if (document.is_discarded()) return table;
-  const Peaks peaks = peaks_from_json(document);
-  for (const FlopPeak& peak : peaks.flops) {
-    std::string what = fmt::format("multiply-adds {}, {}", peak.type, peak.isa);
-    if (peak.computed_as != peak.type) what += ", computed as " + peak.computed_as;
-    table.rows.push_back({text_entry(what), number_entry(peak.threads), number_entry(peak.flops_per_second / 1e9),
-                          text_entry("GFLOP/s")});
-  }
-  for (const BandwidthPeak& peak : peaks.bandwidths) {
-    table.rows.push_back(
-        {text_entry(fmt::format("reading {} ({})", peak.level,
-                                format_number(static_cast<double>(peak.bytes), {NumberFormat::Style::bytes, 3}))),
-         number_entry(peak.threads), number_entry(peak.bytes_per_second / 1e9), text_entry("GB/s")});
-  }
-  return table;
 }
 
 }  // namespace attest::reports

@@ -1,9 +1,11 @@
 // The sections of a report, each built from the study alone.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "harness/measure/peaks.hpp"
 #include "reports/build.hpp"
 #include "reports/contest.hpp"
 #include "reports/model.hpp"
@@ -36,16 +38,16 @@ Section memory_section(const Study& study);
 Section cache_section(const std::vector<CacheModel>& models);
 
 /// Conventions, and which timing rules were met.
-Section method_section(const Study& study, const ReportInput& input);
+Section method_section(const Study& study, const std::optional<Peaks>& peaks);
 
 /// Every cell; what was not run or did not pass, and why.
-Section cells_section(const Study& study);
+Section cells_section(const Study& study, const std::optional<Peaks>& peaks);
 
 /// The provenance of the last run, flattened to names and values.
 std::vector<std::pair<std::string, std::string>> provenance_pairs(const ReportInput& input);
 
-/// One table of the measured peaks of the last run that has them; no rows without.
-Table peaks_table(const ReportInput& input);
+/// The measured peaks of the last run that has readable ones.
+std::optional<Peaks> last_peaks(const ReportInput& input);
 
 /// Figures over an axis: groups of views that differ in kernel and in the axis alone, one panel a group.
 struct FigurePlan {

@@ -88,10 +88,10 @@ void measure_workspace(const View& view, Point& point) {
   point.y = static_cast<double>(view.record->workspace_bytes_measured);
 }
 
-/// A kernel of another function than softmax attention says so in the legend.
+/// A kernel that computes another function than softmax attention of q, k and v says so in the legend.
 std::string legend_name(const std::vector<const View*>& views, const std::string& kernel) {
   for (const View* view : views) {
-    if (view->record->key.kernel == kernel && !view->function_class.empty()) return kernel + " (not softmax)";
+    if (view->record->key.kernel == kernel && !view->function_class.empty()) return kernel + " (own function)";
   }
   return kernel;
 }

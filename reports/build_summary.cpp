@@ -141,7 +141,8 @@ void fill_facts(const Study& study, Report& report) {
 }
 
 std::string class_note(const std::string& function_class) {
-  return function_class.empty() ? "softmax attention" : function_class + " (its own definition, not softmax attention)";
+  return function_class.empty() ? "softmax attention"
+                                : function_class + " by its own definition, not softmax attention of q, k and v";
 }
 
 /// The fastest kernel of another function that beats softmax attention in the same family, said as what it is.
@@ -259,7 +260,7 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
     if (standing.kernel.empty()) {
       row.insert(row.end(), {Missing{"no clear winner"}, Missing{}});
     } else {
-      const std::string note = family.function_class.empty() ? "" : " (not softmax)";
+      const std::string note = family.function_class.empty() ? "" : " (own function)";
       row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
       row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
     }
