@@ -4,7 +4,6 @@
 #include "harness/inputs/tensor_file.hpp"
 
 #include <boost/test/unit_test.hpp>
-#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -183,6 +182,8 @@ BOOST_AUTO_TEST_CASE(a_written_archive_reads_back_equal_and_its_bytes_do_not_dep
   ::unsetenv("TZ");
   ::tzset();
   BOOST_CHECK(contents(path) == first);
+  // Time and date of the first entry: 1980-01-01 00:00.
+  BOOST_CHECK(first.substr(10, 4) == std::string("\0\0\x21\0", 4));
   const std::string numpy = fmt::format(
       "'{}' -c \"import numpy,sys; z=numpy.load(sys.argv[1]); "
       "assert z['q'][1,1]==1.5 and z['transposed'].shape==(3,2)\" '{}'",
