@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "harness/measure/peak_kernels.hpp"
+
 // The shape of the peak loops, filled in by peaks_<isa>.cpp. In an anonymous namespace on purpose: every file that
 // includes this is compiled for another instruction set, and the linker must not keep one instance for all.
 
