@@ -112,13 +112,13 @@ Section cache_section(const std::vector<CacheModel>& models) {
       .note =
           "2 x layers x key/value heads x head dim x 2 bytes a token. A sequence has the model's full length; with a "
           "window the cache of a windowed layer stops growing there. MHA is the same model with as many key/value "
-          "heads as query heads, so that the last column is what grouping saves. Counted from the sources named, "
+          "heads as query heads, so that the ratio is what grouping saves. Counted from the sources named, "
           "not measured.",
       .columns = {text_column("model"), integer_column("layers"), integer_column("query heads"),
                   integer_column("KV heads"), integer_column("head dim"), integer_column("length"),
                   bytes_column("a token"), bytes_column("a sequence"), bytes_column("with its window"),
                   bytes_column("a token as MHA"),
-                  number_column("saved by grouping", {NumberFormat::Style::significant, 3}, "x"), text_column("note"),
+                  number_column("as MHA / this", {NumberFormat::Style::significant, 3}, "x"), text_column("note"),
                   text_column("source")},
       .rows = {},
       .collapsed = false};
@@ -126,7 +126,7 @@ Section cache_section(const std::vector<CacheModel>& models) {
     const double token = 2.0 * static_cast<double>(model.layers * model.heads_kv * model.head_dim) * 2;
     const auto length = static_cast<double>(model.length);
     const auto window = static_cast<double>(model.window_keys);
-    std::vector<Entry> row = {text_entry(model.name), number_entry(static_cast<double>(model.layers)),
+    std::vector<Entry> row = {code_entry(model.name), number_entry(static_cast<double>(model.layers)),
                               number_entry(static_cast<double>(model.heads_q)),
                               number_entry(static_cast<double>(model.heads_kv)),
                               number_entry(static_cast<double>(model.head_dim))};
