@@ -14,15 +14,23 @@ const TensorView& checked(const TensorSet& tensors, std::string_view name, const
   return view;
 }
 
+const TensorView& checked_floating(const TensorSet& tensors, std::string_view name, const Shape& shape) {
+  const TensorView& view = checked(tensors, name, shape);
+  if (!floating_type(name_of(view.dtype))) {
+    complain(name, fmt::format("has type {}", name_of(view.dtype)), "f64, f32, f16 or bf16 would be right");
+  }
+  return view;
+}
+
 }  // namespace
 
 SoftmaxInputs::SoftmaxInputs(const Spec& given_spec, const Problem& given_problem, const TensorSet& inputs)
     : spec(given_spec),
       problem(given_problem),
       tensors(inputs),
-      q(checked(inputs, "q", {problem.batch, problem.heads_q, problem.seq_q, problem.head_dim})),
-      k(checked(inputs, "k", {problem.batch, problem.heads_kv, problem.seq_kv, problem.head_dim})),
-      v(checked(inputs, "v", {problem.batch, problem.heads_kv, problem.seq_kv, problem.head_dim_v})),
+      q(checked_floating(inputs, "q", {problem.batch, problem.heads_q, problem.seq_q, problem.head_dim})),
+      k(checked_floating(inputs, "k", {problem.batch, problem.heads_kv, problem.seq_kv, problem.head_dim})),
+      v(checked_floating(inputs, "v", {problem.batch, problem.heads_kv, problem.seq_kv, problem.head_dim_v})),
       scale(problem.effective_scale()) {
   const Shape pairs{problem.batch, problem.heads_q, problem.seq_q, problem.seq_kv};
   if (const TensorView* view = inputs.find("mask")) mask = view->broadcast_to(pairs, "mask");

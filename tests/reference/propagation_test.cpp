@@ -137,6 +137,13 @@ BOOST_AUTO_TEST_CASE(tensors_that_disagree_with_the_problem_are_refused_by_name)
   inputs.add("mask", DType::boolean, {7, 10});
   BOOST_CHECK_EXCEPTION(make_softmax_oracle(spec, problem, inputs.views()), Error,
                         [](const Error& error) { return says(error, "mask: (7, 10) does not broadcast"); });
+  TensorSet whole_numbers;
+  const Tensor keys(DType::i64, {1, 1, 10, 8});
+  for (const char* name : {"q", "v"})
+    whole_numbers.add(name, inputs.find(name)->view());
+  whole_numbers.add("k", keys.view());
+  BOOST_CHECK_EXCEPTION(make_softmax_oracle(spec, problem, whole_numbers), Error,
+                        [](const Error& error) { return says(error, "k: has type i64"); });
   for (const double length : {-1.0, 11.0}) {
     TensorStorage padded = test::random_inputs(problem, "normal", {}, 6);
     test::set(padded.add("kv_lengths", DType::i64, {1}).view(), length, 0);
