@@ -1,6 +1,6 @@
 // out[i] = sum_j softmax_j(scale * q[i].k[j]) v[j], j visible from i
 // Source: Dao 2023, arXiv:2307.08691, algorithm 1
-// Split:  one task per (b, h, block of 96 to 384 query rows), longest first; keys stream in tiles of 256
+// Split:  one task per (b, h, block of 96 to 768 query rows), longest first; keys stream in tiles of 512
 // Memory: per thread the packed block of Q, one packed tile of K and V, sums, and the scores of one register block
 // Cost:   2*(d+dv) flops a visible pair, cut at the register block
 // Limits: f32, bf16, f16; head dims to 1024
