@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "harness/measure/growth.hpp"
 #include "reports/build_parts.hpp"
@@ -185,28 +186,31 @@ std::vector<GrowthPoint> growth_points(const Study& study, const std::string& fa
 }
 
 Table crossover_table(const Study& study, const std::vector<FamilyContest>& contests) {
-  Table table{
-      .id = "crossovers",
-      .title = "Where one winner overtakes another",
-      .note =
-          "The length at which the medians cross, by linear interpolation between logarithms; the interval is a "
-          "95% bootstrap over the samples.",
-      .columns = {text_column("problem"), text_column("fastest below"), text_column("fastest above"),
-                  number_column("length", {NumberFormat::Style::fixed, 0}),
-                  number_column("low", {NumberFormat::Style::fixed, 0}),
-                  number_column("high", {NumberFormat::Style::fixed, 0})},
-      .rows = {},
-      .collapsed = false};
+  Table table{.id = "crossovers",
+              .title = "Where one winner overtakes another",
+              .note =
+                  "Between two clear winners. The length at which the medians cross, by linear interpolation between "
+                  "logarithms; the interval is a "
+                  "95% bootstrap over the samples.",
+              .columns = {text_column("problem"), text_column("fastest below"), text_column("fastest above"),
+                          number_column("length", {NumberFormat::Style::fixed, 0}),
+                          number_column("low", {NumberFormat::Style::fixed, 0}),
+                          number_column("high", {NumberFormat::Style::fixed, 0})},
+              .rows = {},
+              .collapsed = false};
   for (const FamilyContest& family : contests) {
-    for (std::size_t i = 1; i < family.contests.size(); ++i) {
-      const std::string below = family.contests[i - 1].fastest->record->key.kernel;
-      const std::string above = family.contests[i].fastest->record->key.kernel;
+    const Contest* last = nullptr;  // the last clear one
+    for (const Contest& contest : family.contests) {
+      if (!contest.clear) continue;
+      const Contest* before = std::exchange(last, &contest);
+      if (before == nullptr) continue;
+      const std::string below = before->fastest->record->key.kernel;
+      const std::string above = contest.fastest->record->key.kernel;
       if (below == above) continue;
       const std::vector<GrowthPoint> first = growth_points(study, family.family, above);
       const std::vector<GrowthPoint> second = growth_points(study, family.family, below);
       for (const Crossover& crossing : crossovers(first, second)) {
-        const bool here =
-            crossing.length >= family.contests[i - 1].length && crossing.length <= family.contests[i].length;
+        const bool here = crossing.length >= before->length && crossing.length <= contest.length;
         if (!here || !crossing.first_wins_after) continue;
         std::vector<Entry> row = {code_entry(family.family), code_entry(below), code_entry(above),
                                   number_entry(crossing.length)};

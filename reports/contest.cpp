@@ -15,7 +15,7 @@ constexpr double least_effect = 1.02;
 /// Lengths that follow each other with the same outcome.
 struct Segment {
   std::string winner;     // empty: unclear
-  std::string runner_up;  // of an unclear segment
+  std::string runner_up;  // the two rivals of an unclear segment, where they stay the same
   double from = 0;
   double to = 0;
   double least_ratio = 0;
@@ -34,7 +34,9 @@ std::vector<Segment> segments(const FamilyContest& family) {
                  .to = contest.length,
                  .least_ratio = contest.ratio,
                  .greatest_ratio = contest.ratio};
-    if (!all.empty() && all.back().winner == next.winner && all.back().runner_up == next.runner_up) {
+    if (!all.empty() && all.back().winner == next.winner) {
+      // Where the rivals of an unclear stretch change, no names are left to give.
+      if (all.back().runner_up != next.runner_up) all.back().runner_up = "";
       all.back().to = next.to;
       all.back().least_ratio = std::min(all.back().least_ratio, next.least_ratio);
       all.back().greatest_ratio = std::max(all.back().greatest_ratio, next.greatest_ratio);
@@ -141,7 +143,8 @@ std::string winner_sentence(const FamilyContest& family) {
     const std::string place = where(segment, i == 0, i + 1 == all.size());
     if (i > 0) text += "; ";
     if (segment.winner.empty()) {
-      text += fmt::format("no clear winner between {} {}", segment.runner_up, place);
+      const std::string rivals = segment.runner_up.empty() ? "" : "between " + segment.runner_up + " ";
+      text += fmt::format("no clear winner {}{}", rivals, place);
     } else {
       text += fmt::format("{} is fastest {}{}", segment.winner, place, ratio_text(segment));
     }

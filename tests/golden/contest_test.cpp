@@ -41,6 +41,16 @@ BOOST_AUTO_TEST_CASE(the_sentence_names_the_length_from_which_a_kernel_wins) {
   BOOST_TEST(final_standing(contests[0]).from == 512);
 }
 
+BOOST_AUTO_TEST_CASE(an_unclear_stretch_is_one_clause_and_names_rivals_only_where_they_stay_the_same) {
+  std::vector<CellRecord> cells;
+  for (const int length : {128, 256, 512}) {
+    cells.push_back(timed_cell("a/one", problem_of(length), 1e-3));
+    cells.push_back(timed_cell("b/two", problem_of(length), length == 256 ? 2e-3 : 1.001e-3));
+    cells.push_back(timed_cell("c/three", problem_of(length), length == 256 ? 1.001e-3 : 2e-3));
+  }
+  BOOST_TEST(winner_sentence(contests_of(cells)[0]) == "no clear winner at every length from 128 to 512.");
+}
+
 BOOST_AUTO_TEST_CASE(a_kernel_that_loses_one_round_is_no_clear_winner) {
   CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
   const CellRecord slow = timed_cell("b/two", problem_of(128), 2e-3);
