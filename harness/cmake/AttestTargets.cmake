@@ -51,3 +51,11 @@ function(attest_add_module name folder)
   target_include_directories(attest_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_definitions(attest_${name} PRIVATE ATTEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 endfunction()
+
+# Provenance names the flags that every file is compiled with; those of an instruction set come on top where it is named.
+function(attest_record_flags)
+  string(TOUPPER "${CMAKE_BUILD_TYPE}" type)
+  string(STRIP "${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_${type}}" flags)
+  set_property(SOURCE ${CMAKE_SOURCE_DIR}/harness/measure/build_facts.cpp APPEND PROPERTY
+    COMPILE_DEFINITIONS "ATTEST_CXX_FLAGS=\"${flags}\"")
+endfunction()
