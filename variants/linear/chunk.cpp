@@ -17,6 +17,7 @@ constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) {
 constexpr int all_register_blocks = 12;
 constexpr int all_panels = 32;
 static_assert(chunk_tokens % all_register_blocks == 0 && chunk_tokens % all_panels == 0);
+static_assert(block_dims * all_panels <= chunk_tokens * tiles::score_stride);  // a chunk's sum fits where scores lie
 static_assert(block_dims % all_register_blocks == 0 && block_dims <= tiles::tile_keys && block_dims % 16 == 0);
 
 DType dtype_of(tiles::Storage storage) {
@@ -100,12 +101,17 @@ void Chunk::absorb() {
     const float* rows = key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride;
     float* state = state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys;
     const int register_blocks = (dims_of(block) + kernels_.row_block - 1) / kernels_.row_block;
-    // The state lies as packed values do, panel by panel, so that it can be the other operand for the queries.
+    // The state lies as packed values do, panel by panel, so that it can be the other operand for the queries. A chunk
+    // is summed up by itself before it joins: a long sequence's roundings then grow with its chunks, not with its
+    // tokens.
+    float* sum = scores_;
+    const std::int64_t floats = std::int64_t{register_blocks} * kernels_.row_block * kernels_.panel;
     for (int column = 0; column < sizes_.dims_v; column += kernels_.panel) {
       const std::int64_t place = std::int64_t{column} * tiles::tile_keys;
       const int width = std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, half)));
-      kernels_.accumulate(rows, values_ + place, register_blocks, key_count_, width, ones_, state + place,
-                          kernels_.panel);
+      std::memset(sum, 0, static_cast<std::size_t>(floats) * sizeof(float));
+      kernels_.accumulate(rows, values_ + place, register_blocks, key_count_, width, ones_, sum, kernels_.panel);
+      elementwise_.add(state + place, sum, floats);
     }
     elementwise_.add_row_sums(rows, dims_of(block), key_count_, norm_ + block * block_dims);
     if (!any_not_finite_) continue;

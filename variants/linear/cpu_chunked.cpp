@@ -63,9 +63,18 @@ Support supports(const Problem& problem, const Presence& presence) {
   return supports_linear(problem, presence);
 }
 
+/// A key's term meets at most the roundings of its own chunk, of the chunks and parts that follow it in the state, and
+/// of the chunk of its row. (The d products with the state are the oracle's.) No part is empty of chunks, so parts are
+/// at most as many as chunks.
+std::int64_t longest_chain(const Problem& problem) {
+  const std::int64_t chunks = (std::max(problem.seq_q, problem.seq_kv) + chunk_tokens - 1) / chunk_tokens;
+  return 2 * chunk_tokens + 2 * chunks + 1;
+}
+
 Arithmetic arithmetic(const Problem& problem) {
   return {.output = unit_roundoff(problem.dtype),
           .output_floor = problem.dtype == DType::f32 ? 0.0 : half_smallest_subnormal(problem.dtype),
+          .longest_chain = longest_chain(problem),
           .feature = 0x1p-23};
 }
 

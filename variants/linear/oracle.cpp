@@ -123,7 +123,9 @@ class LinearOracle final : public Oracle {
 
     const double u = judged_roundoff(arithmetic);
     const double state = arithmetic.state_chain > 0 ? gamma(static_cast<double>(arithmetic.state_chain), u) : 0.0;
-    const double sums = gamma(chain_length(arithmetic, keys) + static_cast<double>(problem_.head_dim), u) + state;
+    // A row of few keys has no longer chain than those, whatever is declared for long ones.
+    const double chain = std::min(chain_length(arithmetic, keys), static_cast<double>(keys));
+    const double sums = gamma(chain + static_cast<double>(problem_.head_dim), u) + state;
     const double loss = weights.error_sum / weights.denominator + sums;
     const double bound =
         (moved / weights.denominator + sums * (magnitude + std::fabs(out))) / (1.0 - std::min(0.5, loss)) +

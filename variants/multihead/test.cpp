@@ -174,6 +174,24 @@ BOOST_AUTO_TEST_CASE(an_error_in_any_stage_is_found) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(stages_that_agree_with_each_other_but_not_with_x_are_found_in_the_output) {
+  const Problem problem = parse_problem("hq2 sq10 d_model=32");
+  const TensorStorage storage = generate_inputs("normal", *find_kernel(id).variant, problem, 8);
+  TensorSet shifted;
+  Tensor x = converted(storage.find("x")->view(), DType::f32);
+  for (std::int64_t n = 0; n < x.view().element_count(); ++n)
+    x.view().as<float>()[n] *= 1.001f;
+  for (const auto& [name, tensor] : storage.entries())
+    shifted.add(name, name == "x" ? x.view() : tensor.view());
+  Run run(problem, shifted);
+  BOOST_TEST(judged(problem, shifted, run).verdict.has_passed());
+  const Verification verification = judged(problem, storage.views(), run);
+  BOOST_TEST(!verification.verdict.has_passed());
+  BOOST_REQUIRE(!verification.accuracy.outputs.empty());
+  BOOST_TEST(verification.accuracy.outputs.front().output == "out");
+  BOOST_TEST(verification.accuracy.outputs.front().error_over_bound > 1.0);
+}
+
 BOOST_AUTO_TEST_CASE(heads_in_the_wrong_order_are_found) {
   const Problem problem = parse_problem("hq4 sq12 d_model=32");
   test::Cell cell(find_kernel(id), problem, "normal");
