@@ -1,9 +1,9 @@
 // out[i] = sum_j softmax_j(scale * q[i].k[j] + relative_bias[bucket(j - i)][h]) v[j], sq and skv unrelated
 // Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3; T5: Raffel et al. 2020, arXiv:1910.10683, section 2.1
 // Split:  one task per (b, h, block of query rows); keys stream in tiles of 512
-// Memory: per thread as flash2/cpu_tiled; the buckets of all distances within max_distance, of one head at a time by
-// stride Cost:   2*(d+dv) flops a visible pair, and one table look-up with relative bias Limits: f32, bf16, f16; head
-// dims to 1024
+// Memory: per thread as flash2/cpu_tiled; the bucket of every distance within max_distance
+// Cost:   2*(d+dv) flops a visible pair, and one table look-up with relative bias
+// Limits: f32, bf16, f16; head dims to 1024
 
 #include <algorithm>
 #include <cmath>

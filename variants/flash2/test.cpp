@@ -27,7 +27,8 @@ BOOST_AUTO_TEST_SUITE(flash2)
 
 BOOST_AUTO_TEST_CASE(workspace_does_not_grow_with_the_sequence) {
   const auto bytes = [](const char* text) { return attest::flash2::cpu_tiled.workspace_bytes(parse_problem(text), 2); };
-  BOOST_CHECK_EQUAL(bytes("hq1 sq65536 d128"), bytes("hq1 sq16384 d128"));
+  // Blocks divide the rows evenly, so they are a few rows longer or shorter.
+  BOOST_CHECK_LT(bytes("hq1 sq65536 d128"), bytes("hq1 sq16384 d128") * 1.02);
   BOOST_CHECK_LT(bytes("hq1 sq65536 d128"), std::size_t{64} << 20);
   BOOST_CHECK_LT(bytes("hq1 sq65536 d128"), std::size_t{4} << 20);
 }

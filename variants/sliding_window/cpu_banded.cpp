@@ -1,8 +1,7 @@
 // out[i] = sum_j softmax_j(scale * q[i].k[j]) v[j], j within the window of i, or i or j global
 // Source: Jiang et al. 2023, Mistral 7B, arXiv:2310.06825; Beltagy et al. 2020, Longformer, arXiv:2004.05150
-// Split:  one task per (b, h, block of query rows); only the tiles of keys that the block's bands touch, and the prefix
-// of
-//         global keys, are packed; within a tile each register block of rows computes its own band
+// Split:  one task per (b, h, block of query rows); only the tiles of keys that the block's bands touch are packed, and
+//         the prefix of global keys; within a tile each register block of rows computes its own band
 // Memory: per thread as flash2/cpu_tiled
 // Cost:   2*(d+dv) flops a visible pair, so O(n*w); packing adds (block + w) / block passes over K and V
 // Limits: f32, bf16, f16; head dims to 1024; a window on at least one side

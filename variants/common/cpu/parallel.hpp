@@ -34,7 +34,9 @@ void parallel_for(int threads, std::int64_t count, const Body& body) {
 #else
   std::atomic<std::int64_t> next{0};
   // One iteration a thread, which numbers the threads without the runtime's header.
+#if defined(_OPENMP)  // tests that include this are built without, and run serially
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
+#endif
   for (int thread = 0; thread < threads; ++thread) {
     for (std::int64_t index = next.fetch_add(1, std::memory_order_relaxed); index < count;
          index = next.fetch_add(1, std::memory_order_relaxed)) {

@@ -33,7 +33,7 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
 #if ATTEST_TILES_WIDTH == 16
   return (Floats)_mm512_maskz_scalef_ps(0xffff, (__m512)value, (__m512)whole);
 #else
-  const Floats scaled = (Floats)((Ints)value + ((Ints)shifted << 23));
+  const Floats scaled = (Floats)((Words)value + ((Words)shifted << 23));
   const Floats result = value == value ? scaled : value;  // the sum of bits could make a number of a NaN
   return underflows ? Floats{} : result;
 #endif
