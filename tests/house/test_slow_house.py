@@ -14,7 +14,6 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 SWEEP = """
-[options]
 rounds = 1
 max_seconds = 0.05
 
