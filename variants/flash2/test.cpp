@@ -66,6 +66,16 @@ BOOST_AUTO_TEST_CASE(chunks_of_keys_that_a_row_does_not_see_leave_no_trace) {
   BOOST_CHECK_MESSAGE(cell.judge().verdict.has_passed(), cell.judge().verdict.reason);
 }
 
+BOOST_AUTO_TEST_CASE(chunks_of_keys_merge_to_the_truth_wherever_the_maximum_lies) {
+  for (const char* text : {"hq1 sq2 skv4000 d32 dv24", "b2 hq4 hkv2 sq3 skv2100 d16 causal softcap=9"}) {
+    for (const char* kind : {"normal", "large_logits"}) {
+      Cell cell(find_kernel("flash2/cpu_split_kv"), parse_problem(text), kind, 3);
+      const attest::Verification verification = cell.judge();
+      BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), text << ": " << verification.verdict.reason);
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(infinity_in_v_reaches_the_rows_that_see_it_and_no_other) {
   const Problem problem = parse_problem("hq1 sq60 d16 causal");
   Cell cell(find_kernel("flash2/cpu_tiled"), problem, "uniform_scores");

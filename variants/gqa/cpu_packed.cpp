@@ -1,8 +1,7 @@
 // out[h][i] = sum_j softmax_j(scale * q[h][i].k[g][j]) v[g][j], g = h / (hq / hkv), j visible from i
 // Source: Ainslie et al. 2023, arXiv:2305.13245; inner loop of Dao 2023, arXiv:2307.08691
-// Split:  K and V of some key heads are packed by all threads; then the tasks are (key head, block of the group's
-// rows),
-//         whose rows are neighbours (i, h) of the whole group, so that one tile of keys serves all its heads
+// Split:  all threads pack K and V of some key heads; the tasks are then (key head, block of the group's rows), where
+//         the rows of a block are neighbours (i, h) of the whole group, so that one tile of keys serves all its heads
 // Memory: packed K and V of the key heads in work, in f32; per thread a packed block of Q, sums, scores of a strip
 // Cost:   2*(d+dv) flops a visible pair
 // Limits: f32, bf16, f16; head dims to 1024
