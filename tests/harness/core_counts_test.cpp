@@ -91,6 +91,7 @@ BOOST_AUTO_TEST_CASE(names_of_outcomes_are_read_back) {
                                 Outcome::suspect, Outcome::crashed, Outcome::timeout, Outcome::oom}) {
     BOOST_TEST((outcome_named(name_of(outcome)) == outcome));
   }
+  BOOST_TEST(name_of(Outcome::oom) == "oom");
   BOOST_TEST(!outcome_named("fine"));
   BOOST_TEST(!Verdict{}.has_passed());
   BOOST_TEST(!Verdict{}.reason.empty());
