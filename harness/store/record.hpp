@@ -31,8 +31,8 @@ struct RoundRecord {
   int position = 0;               ///< place in the round's random order
   std::vector<double> seconds;    ///< raw samples, seconds an iteration, in the order taken
   std::int64_t iterations = 1;    ///< iterations a sample
-  std::string stopped_by;         ///< "half_width" or "time"
-  double peak_flops = 0.0;        ///< f32 FMA peak measured beside this round, same threads; 0: not measured
+  std::string stopped_by;         ///< "interval", "time limit" or "sample limit" (harness/measure/timer.hpp)
+  double peak_flops = 0.0;        ///< FMA peak of the problem's type measured beside this round, same threads; 0: none
   std::uint64_t output_hash = 0;  ///< of the outputs after timing; equal to the proven one
 };
 
@@ -67,8 +67,8 @@ struct CellRecord {
 
   std::vector<RoundRecord> rounds;      ///< empty unless passed and timed
   std::optional<TimingSummary> timing;  ///< of all rounds; only for passed cells
-  double peak_flops = 0.0;              ///< median over the rounds; 0: not measured
-  std::string reproduce;                ///< a command line that runs this cell alone
+  double peak_flops = 0.0;  ///< median over the rounds, or the bound that the rate was held against; 0: none
+  std::string reproduce;    ///< a command line that runs this cell alone
 
   double gflops() const;           ///< exact FLOPs over the median; 0 without timing
   double percent_of_peak() const;  ///< of peak_flops; 0 where either is not measured

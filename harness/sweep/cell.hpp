@@ -47,9 +47,11 @@ CellRecord run_cell(const CellJob& job);
 /// Fills what the problem alone says of a record: FLOPs, bytes, predicted workspace, the line that reproduces it.
 void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& problem, const std::string& tensors);
 
-/// Median, interval and outliers of all rounds' samples, and the median of the peaks; `suspect` where the rate is more
-/// than 5 % above the peak. Does nothing without rounds.
-void summarise_rounds(CellRecord& record);
+/// Median, interval and outliers of all rounds' samples, and the median of the peaks. `suspect` where the rate is more
+/// than 5 % above every peak of the rounds and above `best_peak`, the best that the session has seen for that type and
+/// thread count: a busy machine lets a peak dip, and a bound is the most that was ever reached. A rate above the median
+/// peak is shown against that bound. Does nothing without rounds.
+void summarise_rounds(CellRecord& record, double best_peak = 0.0);
 
 /// The command line that runs this cell alone.
 std::string reproduce_line(const CellRecord& record, const std::string& tensors);
