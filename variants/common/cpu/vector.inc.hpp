@@ -100,43 +100,39 @@ ATTEST_TILES_INLINE bool any_of(Ints mask) {
 #endif
 }
 
-/// The sums of `kCount` registers (a power of two, at most width), one a lane: halves are folded together pair by pair,
-/// so that a register holds twice as many partial sums after each step. Lanes beyond kCount repeat.
-template <int kCount>
-ATTEST_TILES_INLINE void sums_of(const Floats (&values)[kCount], float* sums) {
-  Floats folded[kCount];
+/// Folds kCount registers into one: each step adds the lanes with lane bit kDistance 0 and 1, and that bit then says
+/// which register of a pair the sum is of.
+template <int kCount, int kDistance>
+ATTEST_TILES_INLINE Floats fold(Floats* values) {
+  if constexpr (kDistance == width) {
+    return values[0];
+  } else if constexpr (kCount == 1) {
+    values[0] += exchange<kDistance>(values[0]);
+    return fold<1, 2 * kDistance>(values);
+  } else {
+    Ints even{}, odd{};
 #pragma GCC unroll 16
-  for (int index = 0; index < kCount; ++index)
-    folded[index] = values[index];
-  int count = kCount;
-#pragma GCC unroll 4
-  for (int distance = 1; distance < width; distance *= 2) {
-    if (count > 1) {
-      Ints even{}, odd{};
-#pragma GCC unroll 16
-      for (int lane = 0; lane < width; ++lane) {
-        // Lane bit `distance` picks the register of the pair; the two terms are the lanes with that bit 0 and 1.
-        const int from = (lane & distance) ? width : 0;
-        even[lane] = from + (lane & ~distance);
-        odd[lane] = from + (lane | distance);
-      }
-#pragma GCC unroll 16
-      for (int pair = 0; pair < count / 2; ++pair) {
-        folded[pair] = __builtin_shuffle(folded[2 * pair], folded[2 * pair + 1], even) +
-                       __builtin_shuffle(folded[2 * pair], folded[2 * pair + 1], odd);
-      }
-      count /= 2;
-    } else {
-      Ints other{};
-#pragma GCC unroll 16
-      for (int lane = 0; lane < width; ++lane)
-        other[lane] = lane ^ distance;
-      folded[0] += __builtin_shuffle(folded[0], other);
+    for (int lane = 0; lane < width; ++lane) {
+      const int from = (lane & kDistance) ? width : 0;
+      even[lane] = from + (lane & ~kDistance);
+      odd[lane] = from + (lane | kDistance);
     }
+#pragma GCC unroll 16
+    for (int pair = 0; pair < kCount / 2; ++pair) {
+      values[pair] = __builtin_shuffle(values[2 * pair], values[2 * pair + 1], even) +
+                     __builtin_shuffle(values[2 * pair], values[2 * pair + 1], odd);
+    }
+    return fold<kCount / 2, 2 * kDistance>(values);
   }
+}
+
+/// The sums of the lanes of each of `kCount` registers (a power of two, at most width).
+template <int kCount>
+ATTEST_TILES_INLINE void sums_of(Floats (&values)[kCount], float* sums) {
+  const Floats folded = fold<kCount, 1>(values);
 #pragma GCC unroll 16
   for (int index = 0; index < kCount; ++index)
-    sums[index] = folded[0][index];
+    sums[index] = folded[index];
 }
 
 // ---- element types ----
