@@ -145,7 +145,7 @@ class TableReader {
     const toml::array* list = node.as_array();
     if (list != nullptr && list->empty()) complain(place, "the axis is empty", "give at least one value");
     result_.axes.push_back(parse_axis(name, texts_of(node, place), place));
-    lines_.push_back(node.source().begin.line);
+    positions_.push_back(node.source().begin);
   }
 
   // toml++ sorts the keys of a table; the file's own order is the one that a person expects in the plan.
@@ -154,7 +154,7 @@ class TableReader {
     for (std::size_t index = 0; index < order.size(); ++index)
       order[index] = index;
     std::stable_sort(order.begin(), order.end(),
-                     [this](std::size_t a, std::size_t b) { return lines_[a] < lines_[b]; });
+                     [this](std::size_t a, std::size_t b) { return positions_[a] < positions_[b]; });
     std::vector<Axis> sorted;
     for (const std::size_t index : order)
       sorted.push_back(result_.axes[index]);
@@ -200,7 +200,7 @@ class TableReader {
   const std::string& path_;
   const toml::table& table_;
   SweepTable result_;
-  std::vector<toml::source_index> lines_;
+  std::vector<toml::source_position> positions_;
   std::string zip_place_;
 };
 

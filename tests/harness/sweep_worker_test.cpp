@@ -57,12 +57,13 @@ BOOST_AUTO_TEST_SUITE(worker_processes)
 
 BOOST_AUTO_TEST_CASE(a_cell_that_is_right_comes_back_proved_and_timed) {
   CellJob job = small_job();
-  job.timing = RoundJob{.round = 0, .position = 3, .min_samples = 6, .max_seconds = 0.005, .peak_flops = 1e9};
+  job.timing = RoundJob{.round = 0, .position = 3, .min_samples = 6, .max_seconds = 0.02, .peak_flops = 1e9};
   const CellRecord record = run_in_worker(job, worker());
   BOOST_TEST(record.verdict.has_passed(), record.verdict.reason);
   BOOST_TEST(record.accuracy.rows_checked == 32);
   BOOST_REQUIRE(record.rounds.size() == 1U);
-  BOOST_TEST(record.rounds[0].seconds.size() >= 6U);
+  BOOST_TEST(!record.rounds[0].seconds.empty());
+  BOOST_TEST(!record.rounds[0].stopped_by.empty());
   BOOST_TEST(record.rounds[0].position == 3);
   BOOST_TEST(record.rounds[0].output_hash == record.output_hash);
   BOOST_TEST(record.workspace_bytes_measured == record.workspace_bytes_predicted);
