@@ -194,7 +194,15 @@ struct Element<Storage::bf16> {
   using type = std::uint16_t;
   static ATTEST_TILES_INLINE float one(const type* from) { return float_of_bits(std::uint32_t{*from} << 16); }
   static ATTEST_TILES_INLINE Floats many(const type* from) {
+#if ATTEST_TILES_WIDTH == 16
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return (Floats)((Words)_mm512_maskz_cvtepu16_epi32(0xffff, halves) << 16);
+#elif ATTEST_TILES_WIDTH == 8
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return (Floats)((Words)_mm256_cvtepu16_epi32(halves) << 16);
+#else
     return (Floats)(__builtin_convertvector(*reinterpret_cast<const LooseShorts*>(from), Words) << 16);
+#endif
   }
 };
 
