@@ -7,13 +7,18 @@
 #include <fmt/format.h>
 #include <mutex>
 #include <thread>
+#include <tuple>
 
 #include "harness/core/error.hpp"
 #include "harness/verify/figures.hpp"
+#include "harness/verify/not_finite_rows.hpp"
 #include "reference/softmax_oracle.hpp"
 
 namespace attest {
 namespace {
+
+// Rows with NaN or infinity that are judged beside the sample. One wrong row is enough for a verdict.
+constexpr std::size_t not_finite_limit = 64;
 
 // The collectors of one run of places, in the order in which the oracle names its outputs.
 class LineJudge {
@@ -134,7 +139,16 @@ std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& probl
 
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
                     const TensorSet& outputs, const VerifyOptions& options) {
-  const std::vector<RowPlace> places = rows_to_check(oracle, problem, options);
+  std::vector<RowPlace> places = rows_to_check(oracle, problem, options);
+  const auto among = [](const RowPlace& one, const RowPlace& other) {
+    return std::tie(one.batch, one.head, one.row) < std::tie(other.batch, other.head, other.row);
+  };
+  for (const RowPlace& place : not_finite_rows(oracle.extent(), outputs, not_finite_limit))
+    places.push_back(place);
+  std::sort(places.begin(), places.end(), among);
+  places.erase(std::unique(places.begin(), places.end(),
+                           [&](const RowPlace& one, const RowPlace& other) { return !among(one, other); }),
+               places.end());
   // Parts are the same for any number of threads, so that the figures are too.
   const std::size_t parts = std::min<std::size_t>(places.size(), 256);
   std::vector<LineJudge> judges(parts, LineJudge(outputs));

@@ -32,7 +32,8 @@ std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& probl
 
 /// Judges `outputs` against the oracle, line by line: an element fails when !(error <= bound); NaN where and only
 /// where the truth is NaN, infinities equal. Rows are all of them, or a seeded, stratified sample (first, last, window
-/// and tile edges, random) of every head.
+/// and tile edges, random) of every head; every output is looked through for NaN and infinity, and rows that hold one
+/// are judged as well.
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
                     const TensorSet& outputs, const VerifyOptions& options);
 

@@ -227,6 +227,29 @@ BOOST_AUTO_TEST_CASE(few_rows_for_many_heads_still_give_each_head_one_and_togeth
   BOOST_TEST(rows.contains(2047));
 }
 
+BOOST_AUTO_TEST_CASE(row_that_was_never_written_is_found_outside_the_sample) {
+  const Problem problem = parse_problem("hq4 sq1000 d2");
+  const FixedOracle oracle({.batch = 1, .head = 4, .row = 1000}, 1e9);
+  Tensor out(DType::f32, {1, 4, 1000, 2});
+  for (std::int64_t line = 0; line < 4000; ++line) {
+    store_element(out.view().data, DType::f32, 2 * line, 1.0);
+    store_element(out.view().data, DType::f32, 2 * line + 1, -2.0);
+  }
+  TensorSet outputs;
+  outputs.add("out", out.view());
+  const Verification sampled = verify(oracle, problem, Arithmetic{}, outputs, {});
+  BOOST_TEST(sampled.verdict.has_passed());
+  BOOST_TEST(sampled.accuracy.rows_checked < 200);
+  std::int64_t caught = 0;
+  for (const std::int64_t row : {3, 333, 621, 998}) {
+    test::set(out.view(), not_a_number, 0, 2, row, 1);
+    const Verification verification = verify(oracle, problem, Arithmetic{}, outputs, {});
+    caught += verification.verdict.has_passed() ? 0 : 1;
+    test::set(out.view(), -2.0, 0, 2, row, 1);
+  }
+  BOOST_TEST(caught == 4);
+}
+
 BOOST_AUTO_TEST_CASE(expected_values_are_compared_within_their_tolerances) {
   Tensor got(DType::f32, {2, 2});
   Tensor expected(DType::f64, {2, 2});
