@@ -40,6 +40,13 @@ double largest_finite(const TensorView& view) {
   return largest;
 }
 
+// How much a verdict says of why a problem cannot be run: memory more than a kernel's limits, those more than that a
+// variant has another meaning.
+int weight_of(const Verdict& verdict) {
+  if (verdict.outcome == Outcome::skipped) return 2;
+  return verdict.reason.find("has no parameter") == std::string::npos ? 1 : 0;
+}
+
 class Selector {
  public:
   explicit Selector(const CheckOptions& options) : options_(options), named_(!options.kernels.empty()) {
@@ -95,14 +102,12 @@ class Selector {
 
   // Adds the cells of one problem; with none to run it is an error, unless kernels were named.
   void add_cells(std::vector<PlannedCell> candidates, const std::string& place) {
-    bool runs = false;
+    const auto runs = [](const PlannedCell& cell) { return !cell.verdict; };
     const Verdict* why = nullptr;
     for (const PlannedCell& cell : candidates) {
-      if (!cell.verdict) runs = true;
-      // What a problem needs says more than which kernel is for something else.
-      if (cell.verdict && (why == nullptr || cell.verdict->outcome == Outcome::skipped)) why = &*cell.verdict;
+      if (cell.verdict && (why == nullptr || weight_of(*cell.verdict) > weight_of(*why))) why = &*cell.verdict;
     }
-    if (!runs && !named_) {
+    if (!named_ && std::none_of(candidates.begin(), candidates.end(), runs)) {
       complain(place, why == nullptr ? "no kernel is there" : why->reason,
                why != nullptr && why->outcome == Outcome::skipped ? "choose smaller sizes or another --memory-limit"
                                                                   : "no kernel supports it; see attest list kernels");

@@ -225,7 +225,8 @@ CellJob job_of(const PlannedCell& cell) {
   constexpr double slack = 1.5e9;
   constexpr double slack_per_thread = 0x1p27;
   const double threads = cell.key.threads + job.check_threads;
-  job.address_space_bytes = static_cast<std::uint64_t>(2.0 * cell.predicted_bytes + slack + slack_per_thread * threads);
+  const double bytes = std::min(2.0 * cell.predicted_bytes, static_cast<double>(memory_budget(cell.options)));
+  job.address_space_bytes = static_cast<std::uint64_t>(bytes + slack + slack_per_thread * threads);
   return job;
 }
 
