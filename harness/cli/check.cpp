@@ -4,12 +4,14 @@
 #include "harness/cli/commands.hpp"
 #include "harness/cli/output.hpp"
 #include "harness/cli/selection.hpp"
+#include "harness/sweep/interrupt.hpp"
 #include "harness/sweep/run.hpp"
 
 namespace attest {
 
 ExitCode check_command(const CommonOptions& common, const CheckOptions& options) {
   Selection selection = select_cells(options);
+  const InterruptGuard guard;
   std::vector<CellRecord> records = std::move(selection.references);
   RunOptions run;
   run.put = [&records](const CellRecord& record) { records.push_back(record); };

@@ -1,7 +1,6 @@
 #include "harness/cli/command_line.hpp"
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <new>
@@ -11,7 +10,6 @@
 #include "harness/cli/commands.hpp"
 #include "harness/cli/manual.hpp"
 #include "harness/measure/provenance.hpp"
-#include "harness/sweep/interrupt.hpp"
 #include "harness/sweep/worker.hpp"
 
 namespace attest {
@@ -201,7 +199,6 @@ class CommandLine {
 int run_command_line(int count, char** arguments) {
   if (count == 2 && std::string_view(arguments[1]) == "worker") return worker_main();
   try {
-    const InterruptGuard guard;
     return static_cast<int>(CommandLine().run(count, arguments));
   } catch (const Error& error) {
     fmt::print(stderr, "attest: {}\n", error.what());

@@ -11,6 +11,7 @@
 #include "harness/measure/peaks.hpp"
 #include "harness/measure/provenance.hpp"
 #include "harness/store/store.hpp"
+#include "harness/sweep/interrupt.hpp"
 #include "harness/sweep/progress.hpp"
 #include "harness/sweep/run.hpp"
 #include "harness/sweep/sweep_file.hpp"
@@ -94,6 +95,7 @@ ExitCode sweep_command(const CommonOptions& common, const SweepCommandOptions& o
   }
   const std::string path =
       options.store.empty() ? std::filesystem::path(options.file).stem().string() + ".db" : options.store;
+  const InterruptGuard guard;
   Store store = Store::open(path);
   RunOptions run = options_for(store, 0, options.resume);
   std::size_t complete = 0;

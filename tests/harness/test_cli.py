@@ -17,6 +17,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--attest", required=True)
 parser.add_argument("--build")
 options = parser.parse_args()
+options.attest = os.path.abspath(options.attest)
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ALWAYS = "kernel backend problem inputs verdict reason rows_checked max_abs_error rmse error_over_bound".split()
