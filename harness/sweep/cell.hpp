@@ -15,6 +15,7 @@ struct RoundJob {
   int round = 0;
   int position = 0;
   int min_samples = 9;
+  int least_samples = 1;  ///< taken even where they last longer than max_seconds, as far as one run foretells
   double max_seconds = 1.0;
   double peak_flops = 0.0;  ///< FMA peak of the problem's type measured beside this round; 0: not measured
 };

@@ -25,6 +25,7 @@ nlohmann::ordered_json to_json(const CellJob& job) {
     json["timing"] = {{"round", job.timing->round},
                       {"position", job.timing->position},
                       {"min_samples", job.timing->min_samples},
+                      {"least_samples", job.timing->least_samples},
                       {"max_seconds", job.timing->max_seconds},
                       {"peak_flops", job.timing->peak_flops}};
   }
@@ -54,6 +55,7 @@ CellJob job_from_json(const nlohmann::ordered_json& json) {
       job.timing = RoundJob{.round = timing.at("round").get<int>(),
                             .position = timing.at("position").get<int>(),
                             .min_samples = timing.at("min_samples").get<int>(),
+                            .least_samples = timing.at("least_samples").get<int>(),
                             .max_seconds = timing.at("max_seconds").get<double>(),
                             .peak_flops = timing.at("peak_flops").get<double>()};
     }

@@ -12,7 +12,7 @@ namespace attest {
 /// environment variable ATTEST_NAME; defaults < file < environment < flags.
 struct SweepOptions {
   int rounds = 3;                          ///< processes a cell is timed in; 0: checked only
-  int min_samples = 9;                     ///< a round
+  int min_samples = 9;                     ///< a round, as far as max_seconds allows, and a cell in any case
   double max_seconds = 1.0;                ///< of samples a round
   double deadline_seconds = 120.0;         ///< of one process, checking and timing
   std::uint64_t memory_limit = 0;          ///< bytes a cell may take; 0: what the machine has

@@ -76,6 +76,7 @@ class GroupRun {
       step(cell, RoundJob{.round = round,
                           .position = position++,
                           .min_samples = wanted.min_samples,
+                          .least_samples = (wanted.min_samples + wanted.rounds - 1) / wanted.rounds,
                           .max_seconds = wanted.max_seconds,
                           .peak_flops = peak});
     }

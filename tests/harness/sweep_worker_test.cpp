@@ -57,7 +57,8 @@ BOOST_AUTO_TEST_SUITE(worker_processes)
 
 BOOST_AUTO_TEST_CASE(a_cell_that_is_right_comes_back_proved_and_timed) {
   CellJob job = small_job();
-  job.timing = RoundJob{.round = 0, .position = 3, .min_samples = 6, .max_seconds = 0.02, .peak_flops = 1e9};
+  job.timing =
+      RoundJob{.round = 0, .position = 3, .min_samples = 6, .least_samples = 1, .max_seconds = 0.02, .peak_flops = 1e9};
   const CellRecord record = run_in_worker(job, worker());
   BOOST_TEST(record.verdict.has_passed(), record.verdict.reason);
   BOOST_TEST(record.accuracy.rows_checked == 32);
@@ -163,7 +164,8 @@ BOOST_AUTO_TEST_CASE(a_job_comes_back_from_its_json) {
   CellJob job = small_job();
   job.proven_hash = ~std::uint64_t{0};
   job.expected = ExpectedJob{.rtol = 1e-3, .atol = 1e-7};
-  job.timing = RoundJob{.round = 2, .position = 1, .min_samples = 7, .max_seconds = 0.25, .peak_flops = 1e11};
+  job.timing = RoundJob{
+      .round = 2, .position = 1, .min_samples = 7, .least_samples = 3, .max_seconds = 0.25, .peak_flops = 1e11};
   BOOST_TEST(to_json(job_from_json(to_json(job))) == to_json(job));
 }
 
