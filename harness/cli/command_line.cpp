@@ -46,6 +46,7 @@ class CommandLine {
     try {
       app_.parse(count, arguments);
     } catch (const CLI::ParseError& error) {
+      refuse_unknown_command();
       complain(wrong_use, one_line(error.what()), fmt::format("see `{}`", help_command()));
     }
     set_color();
@@ -129,6 +130,17 @@ class CommandLine {
 
   static void need(const std::string& value, std::string_view what, std::string_view right) {
     if (value.empty()) complain(wrong_use, fmt::format("no {} is given", what), right);
+  }
+
+  // CLI11 would list every word that follows as well.
+  void refuse_unknown_command() const {
+    if (!app_.get_subcommands().empty()) return;
+    for (std::size_t index = 1; index < common_.arguments.size(); ++index) {
+      const std::string& word = common_.arguments[index];
+      if (word.starts_with('-') || common_.arguments[index - 1] == "--color") continue;
+      complain(wrong_use, fmt::format("'{}' is no command", word),
+               "the commands are list check bench sweep report merge peaks doctor");
+    }
   }
 
   ExitCode dispatch(const std::string& name) {
