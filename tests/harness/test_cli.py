@@ -197,6 +197,23 @@ def test_a_crash_is_a_verdict_with_a_line_that_reproduces_it():
     expect(line.startswith("attest check 'b1 hq2 sq8 d32 f32' --kernel standard/cpu_blas"), f"the line is {line}")
 
 
+def test_no_worker_survives_its_parent():
+    parent = subprocess.Popen([options.attest, "check", "hq2 sq8 d32", "--kernel", "standard/cpu_naive"],
+                              env={**os.environ, "ATTEST_TEST_FAULT": "hang"}, stderr=subprocess.DEVNULL)
+    children = pathlib.Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    deadline = time.time() + 20
+    while time.time() < deadline and not children.read_text().split():
+        time.sleep(0.02)
+    worker = pathlib.Path("/proc") / children.read_text().split()[0]
+    time.sleep(0.2)  # past its first instructions, where it asks to die with its parent
+    parent.kill()
+    parent.wait()
+    # A worker that nobody reaps stays in the table as a zombie, without a command line.
+    while time.time() < deadline and worker.exists() and (worker / "cmdline").read_bytes():
+        time.sleep(0.02)
+    expect(not worker.exists() or not (worker / "cmdline").read_bytes(), f"worker {worker.name} outlived its parent")
+
+
 def cells(store):
     connection = sqlite3.connect(store)
     rows = dict(connection.execute("SELECT key, record FROM cells"))
