@@ -243,6 +243,40 @@ void fill_head(const Study& study, const ReportInput& input, Report& report) {
   if (counts.total > 0) fill_facts(study, report);
 }
 
+namespace {
+
+/// Families with a contest, the ones that say most first: softmax attention before other functions, more lengths before
+/// fewer.
+std::vector<const FamilyContest*> contested_families(const std::vector<FamilyContest>& contests) {
+  std::vector<const FamilyContest*> families;
+  for (const FamilyContest& family : contests) {
+    if (family.is_contested()) families.push_back(&family);
+  }
+  std::stable_sort(families.begin(), families.end(), [](const FamilyContest* left, const FamilyContest* right) {
+    if (left->function_class.empty() != right->function_class.empty()) return left->function_class.empty();
+    return left->contests.size() > right->contests.size();
+  });
+  return families;
+}
+
+std::vector<Entry> winner_row(const FamilyContest& family) {
+  const Standing standing = final_standing(family);
+  std::vector<Entry> row = {code_entry(family.family)};
+  if (standing.kernel.empty()) {
+    row.insert(row.end(), {Missing{"no clear winner"}, Missing{}});
+  } else {
+    const std::string note = family.function_class.empty() ? "" : " (own function)";
+    row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
+    row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
+  }
+  row.push_back(number_entry(standing.ratio));
+  row.push_back(
+      text_entry(standing.unbroken && !standing.kernel.empty() ? lengths_text(family) : winner_sentence(family)));
+  return row;
+}
+
+}  // namespace
+
 Section summary_section(const Study& study, const std::vector<FamilyContest>& contests) {
   Section section{.id = "summary", .title = "Winners", .blocks = {}};
   Table table{
@@ -257,28 +291,27 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
                   number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
       .rows = {},
       .collapsed = false};
-  for (const FamilyContest& family : contests) {
-    if (!family.is_contested()) continue;
-    const Standing standing = final_standing(family);
-    std::vector<Entry> row = {code_entry(family.family)};
-    if (standing.kernel.empty()) {
-      row.insert(row.end(), {Missing{"no clear winner"}, Missing{}});
-    } else {
-      const std::string note = family.function_class.empty() ? "" : " (own function)";
-      row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
-      row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
-    }
-    row.push_back(number_entry(standing.ratio));
-    row.push_back(
-        text_entry(standing.unbroken && !standing.kernel.empty() ? lengths_text(family) : winner_sentence(family)));
-    table.rows.push_back(std::move(row));
+  Table single{.id = "winners_at_one_length",
+               .title = "Problems timed at one length",
+               .note = "Compared as above.",
+               .columns = table.columns,
+               .rows = {},
+               .collapsed = true};
+  for (const FamilyContest* family : contested_families(contests)) {
+    Table& home = family->contests.size() > 1 ? table : single;
+    home.rows.push_back(winner_row(*family));
   }
-  if (table.rows.empty()) {
+  if (table.rows.empty() && single.rows.empty()) {
     section.blocks.emplace_back(
         Paragraph{"No two kernels were timed on the same problem, so there is no winner to name."});
     return section;
   }
+  if (table.rows.empty()) {
+    table.rows = std::move(single.rows);
+    single.rows.clear();
+  }
   section.blocks.emplace_back(std::move(table));
+  if (!single.rows.empty()) section.blocks.emplace_back(std::move(single));
   for (const std::string& sentence : approximation_sentences(contests))
     section.blocks.emplace_back(Paragraph{sentence});
   Table crossing = crossover_table(study, contests);

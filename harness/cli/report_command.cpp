@@ -36,8 +36,10 @@ ExitCode report_command(const CommonOptions&, const ReportOptions& options) {
   if (input.cells.empty()) {
     complain(options.store, "holds no cell", "run attest sweep FILE.toml --store " + options.store + " first");
   }
-  for (const Model& model : models())
-    input.models.push_back(cache_model_of(model));
+  for (const Model& model : models()) {
+    // Encoders keep no cache.
+    if (model.problem.causal.value_or(false)) input.models.push_back(cache_model_of(model));
+  }
   WriteOptions write;
   if (!options.formats.empty()) {
     write.formats.clear();
