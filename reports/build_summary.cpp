@@ -269,7 +269,7 @@ std::vector<Entry> winner_row(const FamilyContest& family) {
     row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
     row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
   }
-  row.push_back(number_entry(standing.ratio));
+  row.push_back(standing.kernel.empty() ? Entry{Missing{}} : number_entry(standing.ratio));
   row.push_back(
       text_entry(standing.unbroken && !standing.kernel.empty() ? lengths_text(family) : winner_sentence(family)));
   return row;
@@ -279,18 +279,18 @@ std::vector<Entry> winner_row(const FamilyContest& family) {
 
 Section summary_section(const Study& study, const std::vector<FamilyContest>& contests) {
   Section section{.id = "summary", .title = "Winners", .blocks = {}};
-  Table table{
-      .id = "winners",
-      .title = "Which kernel wins, and from which length",
-      .note =
-          "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
-          "winner is at least 2% faster, its 95% interval lies wholly below the runner-up's, and it is ahead "
-          "in every round; otherwise there is no clear winner. The ratio is the runner-up's time over the winner's at "
-          "the longest length. 1k is 1024.",
-      .columns = {text_column("problem"), text_column("winner"), text_column("from length"),
-                  number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
-      .rows = {},
-      .collapsed = false};
+  Table table{.id = "winners",
+              .title = "Which kernel wins, and from which length",
+              .note =
+                  "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
+                  "winner is at least 2% faster, its 95% interval lies wholly below the runner-up's, it is ahead "
+                  "in every round, and both have at least 9 samples; otherwise there is no clear winner. The ratio is "
+                  "the runner-up's time over the winner's at "
+                  "the longest length. 1k is 1024.",
+              .columns = {text_column("problem"), text_column("winner"), text_column("from length"),
+                          number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
+              .rows = {},
+              .collapsed = false};
   Table single{.id = "winners_at_one_length",
                .title = "Problems timed at one length",
                .note = "Compared as above.",

@@ -11,6 +11,7 @@ namespace attest::reports {
 namespace {
 
 constexpr double least_effect = 1.02;
+constexpr std::int64_t least_samples = 9;  // fewer give an interval, and no comparison
 
 /// Lengths that follow each other with the same outcome.
 struct Segment {
@@ -74,6 +75,7 @@ bool is_clear(const View& fastest, const View& runner_up) {
   const TimingSummary* first = fastest.timing();
   const TimingSummary* second = runner_up.timing();
   if (first == nullptr || second == nullptr) return false;
+  if (first->samples < least_samples || second->samples < least_samples) return false;
   if (!(second->seconds_median >= least_effect * first->seconds_median)) return false;
   if (!(first->seconds_ci_high < second->seconds_ci_low)) return false;
   for (const RoundRecord& mine : fastest.record->rounds) {

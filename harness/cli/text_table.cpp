@@ -117,7 +117,7 @@ std::string table_of_cells(const std::vector<CellRecord>& records, bool color) {
              : fmt::format("{} of {}", accuracy.rows_checked, accuracy.rows_total),
          proved ? figure(main.max_abs_error) : "",
          proved ? figure(main.rmse) : "",
-         proved ? figure(main.error_over_bound) : "",
+         proved ? figure(accuracy.error_over_bound()) : "",
          timed ? format_seconds(record.timing->seconds_median) : "",
          timed ? fmt::format("{} to {}", format_seconds(record.timing->seconds_ci_low),
                              format_seconds(record.timing->seconds_ci_high))

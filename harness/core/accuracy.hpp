@@ -36,6 +36,15 @@ struct Accuracy {
   std::int64_t rows_total = 0;
   std::vector<RuleResult> rules;
   std::vector<AccuracyFigures> outputs;  ///< the variant's main output first
+
+  /// The largest error over bound of all outputs; NaN when one is NaN.
+  double error_over_bound() const {
+    double worst = 0.0;
+    for (const AccuracyFigures& figures : outputs) {
+      if (!(figures.error_over_bound <= worst)) worst = figures.error_over_bound;
+    }
+    return worst;
+  }
 };
 
 }  // namespace attest

@@ -205,7 +205,7 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
             {"rows_total", record.accuracy.rows_total},
             {"max_abs_error", number(main.max_abs_error)},
             {"rmse", number(main.rmse)},
-            {"error_over_bound", number(main.error_over_bound)}};
+            {"error_over_bound", number(record.accuracy.error_over_bound())}};
   Json rules = Json::array();
   for (const RuleResult& rule : record.accuracy.rules) {
     rules.push_back({{"rule", rule.rule}, {"ratio", number(rule.ratio)}, {"passed", rule.passed}});
