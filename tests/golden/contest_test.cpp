@@ -69,6 +69,37 @@ BOOST_AUTO_TEST_CASE(a_difference_under_two_percent_is_unclear_however_narrow_th
   BOOST_TEST(!contests_of({fast, slow})[0].contests[0].clear);
 }
 
+BOOST_AUTO_TEST_CASE(fewer_than_nine_samples_name_no_winner) {
+  CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
+  CellRecord slow = timed_cell("b/two", problem_of(128), 2e-3);
+  fast.timing->samples = slow.timing->samples = 9;
+  BOOST_TEST(contests_of({fast, slow})[0].contests[0].clear);
+  slow.timing->samples = 8;
+  BOOST_TEST(!contests_of({fast, slow})[0].contests[0].clear);
+}
+
+BOOST_AUTO_TEST_CASE(problems_over_several_lengths_come_first_and_no_winner_has_no_ratio) {
+  std::vector<CellRecord> cells;
+  for (const char* kernel : {"a/one", "b/two"}) {
+    cells.push_back(timed_cell(kernel, "b1 hq1 sq128 d64 f32", kernel[0] == 'a' ? 1e-3 : 2e-3));
+    for (const int length : {128, 256})
+      cells.push_back(timed_cell(kernel, problem_of(length), 1e-3));
+  }
+  ReportInput input = small_sweep();
+  input.cells = cells;
+  const Report report = build_report(input);
+  const auto summary = std::find_if(report.sections.begin(), report.sections.end(),
+                                    [](const Section& section) { return section.id == "summary"; });
+  BOOST_TEST_REQUIRE((summary != report.sections.end()));
+  const auto& several = std::get<Table>(summary->blocks.at(0));
+  const auto& single = std::get<Table>(summary->blocks.at(1));
+  BOOST_TEST_REQUIRE(several.rows.size() == 1U);
+  BOOST_TEST(std::holds_alternative<Missing>(several.rows[0].at(3)));
+  BOOST_TEST_REQUIRE(single.rows.size() == 1U);
+  BOOST_TEST(single.id == "winners_at_one_length");
+  BOOST_TEST(std::get<Number>(single.rows[0].at(3)).value == 2.0);
+}
+
 BOOST_AUTO_TEST_CASE(intervals_that_meet_leave_the_winner_open) {
   CellRecord fast = timed_cell("a/one", problem_of(128), 1e-3);
   fast.timing->seconds_ci_high = 1.2e-3;

@@ -120,6 +120,23 @@ def test_tensor_files_bring_their_sizes_and_expected_values():
     expect(kernels["flash2/cpu_tiled"]["problem"].startswith("b1 hq12 sq512 d32"), "sizes are those of the tensors")
 
 
+def test_expected_values_that_are_not_compared_are_named():
+    result = run("check", "--tensors", str(SOURCE / "harness/inputs/minilm/module_layer1.npz"))
+    expect(result.returncode == 0 and "'out', 'attn' are not compared" in result.stderr, result.stderr)
+
+
+def test_a_result_that_a_full_disk_loses_is_an_error():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([options.attest, "list", "kernels"], stdout=full, stderr=subprocess.PIPE, text=True)
+    expect(result.returncode == 4 and "standard output" in result.stderr, f"{result.returncode}: {result.stderr}")
+
+
+def test_error_over_bound_is_that_of_every_output():
+    for record in json.loads(passes("check", "sq64 hq2", "--kernel", "standard/*", "--json")):
+        worst = max(output["error_over_bound"] for output in record["outputs"])
+        expect(record["error_over_bound"] == worst, f"{record['error_over_bound']} is not {worst}")
+
+
 def test_named_kernels_say_why_they_do_not_run():
     table = passes("check", "sq8 bf16", "--kernel", "standard/*")
     expect("unsupported" in table and "1 passed, 1 unsupported" in table, table)
