@@ -25,7 +25,7 @@ function(attest_add_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
-foreach(group reference harness contract golden)
+foreach(group reference harness contract golden ptx)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp)
   if(sources)
     attest_add_test(${group} ${sources})

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/core/arithmetic.hpp"
+#include "harness/core/launch.hpp"
 #include "harness/core/oracle.hpp"
 #include "harness/core/problem.hpp"
 #include "harness/core/tensor.hpp"
@@ -84,8 +85,11 @@ struct Kernel {
   Arithmetic (*arithmetic)(const Problem& problem) = nullptr;
   /// Workspace in bytes for `threads` threads: exact, a sum of Workspace::padded() terms.
   std::size_t (*workspace_bytes)(const Problem& problem, int threads) = nullptr;
-  /// Computes the outputs. Throws nothing; uses no memory but the call's workspace and the stack.
+  /// CPU kernels: computes the outputs. Throws nothing; uses no memory but the call's workspace and the stack.
   void (*run)(const KernelCall& call) = nullptr;
+  /// CUDA kernels: the launches of one run, of entries of the module that is compiled from the file of the kernel's
+  /// name. `inputs` says by shapes which optional tensors there are; their data must not be read.
+  LaunchPlan (*plan)(const Problem& problem, const TensorSet& inputs) = nullptr;
   /// FLOPs of this algorithm where they differ from the variant's; null takes the variant's.
   double (*flops)(const Problem& problem) = nullptr;
 };

@@ -27,6 +27,7 @@ ARROWS = {
                             "harness/store/", "harness/sweep/", "harness/cli/", "reports/"],
     "reports/": CORE + ["harness/store/", "harness/measure/", "reports/"],
     "variants/common/": CORE + ["variants/common/"],
+    "tests/ptx/": ["harness/backends/emulator/", "tests/ptx/", "tests/support/"],
     "tests/": ["harness/", "reference/", "reports/", "tests/", "variants/common/"],
 }
 # Packages with a home; fmt is free.
