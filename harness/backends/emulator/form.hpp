@@ -18,7 +18,7 @@ enum class Place : std::uint8_t {
   word,       ///< 8, 16 or 32 bits: one slot
   pair,       ///< 64 bits: two slots
   address,    ///< [register + offset], [symbol + offset] or [immediate]: the register (word or pair, constants too) is
-            ///< the operand, the offset the instruction's immediate
+              ///< the operand, the offset the instruction's immediate
 };
 
 /// How an instruction steers the warp, for the interpreter.
@@ -61,6 +61,22 @@ struct Form {
   bool reads_before_write_unsafe = false;  ///< a destination may not share a slot with a source (it is written early)
 };
 
+// What lowering (program.hpp) does before a handler sees an instruction, so that forms need not say it:
+// - `mov` with braces is looked up as opcode `mov` with modifiers (`pack` or `unpack`, `v2` or `v4`, `b64`): pack has
+// one
+//   destination and 2 or 4 sources, unpack the reverse.
+// - `d|p` is two destinations in a row; a second one that is `optional` and not written goes to a scratch register, and
+//   so does `_` as a destination.
+// - A register wider or narrower than a `may_be_wider` operand is converted by an instruction of its own: handlers see
+//   the place and the zero-extended bits that the form names. A signed destination of 8 or 16 bits (ld.s8, cvt.s16) is
+//   sign-extended to its register afterwards. Only sources of Class::memory may have rubbish above their bits.
+// - An address register may be a word or a pair: bit k of Instruction::negated is set where operand k is a word.
+// - Addresses of .shared, .local and entry .param symbols are offsets from 0 in their window, as constants; those of
+//   .global and .const are absolute. cvta adds and subtracts the windows of memory.hpp.
+// - .param variables of calls and of .func become registers or local memory: ld.param and st.param that reach a handler
+//   are those of the entry's parameters.
+// - An immediate is a constant slot with the operand's bits, zero-extended; a special register is an ordinary slot.
+
 /// Instruction sets that handlers are compiled for.
 enum class Isa : std::uint8_t { portable, avx2, avx512 };
 std::string_view name_of(Isa isa);
@@ -90,5 +106,8 @@ std::optional<Form> find_control_form(std::string_view opcode, std::span<const s
 
 /// Every form that is known, written as in PTX ("fma.rn.ftz.f32"): for tests and for the manual.
 std::vector<std::string> known_forms();
+std::vector<std::string> known_arithmetic_forms();
+std::vector<std::string> known_memory_forms();
+std::vector<std::string> known_control_forms();
 
 }  // namespace attest::emulator

@@ -92,6 +92,10 @@ struct LaunchState {
               std::string detail = {});
 };
 
+/// Reads `bytes` at a generic address as `lane` of `warp` would see them, uncounted and unchecked by the sanitizer: for
+/// vprintf and __assertfail. False where nothing lies there.
+bool read_generic(const Warp& warp, int lane, std::uint64_t address, void* to, std::uint32_t bytes);
+
 // Life of the memory parts of blocks and warps, called by the interpreter.
 
 /// Per host thread: makes `state` ready for a launch (footprint, cache) and gives back what it took. `merge_footprints`

@@ -44,7 +44,7 @@ struct alignas(64) Instruction {
   Operand guard = predicate_true;
   bool guard_negated = false;
   std::uint8_t flow = 0;      ///< Flow (form.hpp)
-  std::uint32_t negated = 0;  ///< bit k: operand k is a predicate source written !p
+  std::uint32_t negated = 0;  ///< bit k: operand k is a predicate source written !p, or an address in a 32-bit register
 };
 static_assert(sizeof(Instruction) == 64);
 
