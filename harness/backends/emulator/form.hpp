@@ -14,7 +14,7 @@ namespace attest::emulator {
 
 /// Where a value of an operand lives.
 enum class Place : std::uint8_t {
-  predicate,  ///< a Mask
+  predicate,  ///< a Mask; an integer constant stands for predicate_true or predicate_false
   word,       ///< 8, 16 or 32 bits: one slot
   pair,       ///< 64 bits: two slots
   address,    ///< [register + offset], [symbol + offset] or [immediate]: the register (word or pair, constants too) is
@@ -43,10 +43,13 @@ struct OperandForm {
   bool destination = false;
   bool floating = false;  ///< an immediate may be a floating constant (0f..., 0d..., 1.5)
   bool is_signed = false;
-  std::uint8_t group = 0;       ///< operands that share a non-zero group stand in one {...}
-  bool may_be_wider = false;    ///< ld, st, cvt: the register may be wider than the type
+  std::uint8_t group = 0;     ///< operands that share a non-zero group stand in one {...}
+  bool may_be_wider = false;  ///< ld, st, cvt: the register may be wider than the type. Where a pair stands for a word
+                              ///< type, or a destination is wider, the lowering converts through a register of the
+                              ///< type's size: truncation of a source, extension by is_signed of a destination
   bool immediate_only = false;  ///< must be an integer constant; its value goes to Instruction::immediate
-  bool optional = false;        ///< may be absent at the end; then predicate_true, or a constant zero
+  bool optional = false;        ///< may be absent at the end; then predicate_true, or a constant zero. A destination:
+                                ///< the second of `p|q`; absent or `_`, it is predicate_discard
 };
 
 /// An instruction form: opcode with all its modifiers, known to the emulator.
@@ -55,10 +58,13 @@ struct Form {
   std::vector<OperandForm> operands;
   Class kind = Class::integer;
   Flow flow = Flow::none;
-  std::uint32_t lane_flops = 0;  ///< scalar floating-point operations a lane; an fma is 2
+  std::uint32_t lane_flops = 0;  ///< floating-point additions, multiplications, divisions, roots and special functions
+                                 ///< a lane; an fma is 2, a packed type twice its scalar; comparisons are none
   std::uint32_t warp_flops = 0;  ///< tensor operations a warp: 2*m*n*k
   std::optional<int> members;    ///< Flow::gather: index of the operand that holds the mask of lanes; none: all live
-  bool reads_before_write_unsafe = false;  ///< a destination may not share a slot with a source (it is written early)
+  bool reads_before_write_unsafe = false;  ///< a destination may not share a slot with a source (it is written early,
+                                           ///< or their lanes differ in size). Else it may be the very register of a
+                                           ///< source, but never half of a pair: pairs begin at even slots
 };
 
 // What lowering (program.hpp) does before a handler sees an instruction, so that forms need not say it:
@@ -93,7 +99,8 @@ struct ArithmeticModel {
 };
 
 /// The form of `opcode` with `modifiers` in the order of the text (`fma` `rn` `ftz` `f32`), or nothing where it is
-/// unknown. Three tables stand behind it: arithmetic, memory, control.
+/// unknown. Three tables stand behind it: arithmetic, memory, control. A mov with braces is asked for by the shape of
+/// its operands, as opcode `mov.pack2`, `mov.pack4` (destination whole), `mov.unpack2` or `mov.unpack4` (source whole).
 std::optional<Form> find_form(std::string_view opcode, std::span<const std::string_view> modifiers, Isa isa,
                               const ArithmeticModel& model);
 /// Moves, arithmetic, comparison, conversion, shuffles, votes, mma.

@@ -22,6 +22,10 @@ inline constexpr Operand constant_operand = 0x8000;
 /// Predicates that are never written: true in every lane, false in every lane.
 inline constexpr Operand predicate_true = 0;
 inline constexpr Operand predicate_false = 1;
+/// The carry flag of add.cc and its kin, a Mask that no register shares.
+inline constexpr Operand predicate_carry = 2;
+/// Where a predicate destination goes that the text leaves out (setp without |q) or writes as `_`. Never read.
+inline constexpr Operand predicate_discard = 3;
 
 struct Block;
 struct LaunchState;
