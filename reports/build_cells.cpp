@@ -58,8 +58,12 @@ void add_timing(const View& view, const std::optional<Peaks>& peaks, std::vector
     return;
   }
   row.push_back(number_entry(timing->seconds_median));
-  row.push_back(number_entry(timing->seconds_ci_low));
-  row.push_back(number_entry(timing->seconds_ci_high));
+  if (timing->has_interval()) {
+    row.push_back(number_entry(timing->seconds_ci_low));
+    row.push_back(number_entry(timing->seconds_ci_high));
+  } else {
+    row.insert(row.end(), 2, Missing{"under 6 samples"});
+  }
   row.push_back(number_entry(static_cast<double>(timing->samples)));
   row.push_back(number_entry(static_cast<double>(timing->outliers)));
   row.push_back(number_entry(view.record->gflops()));

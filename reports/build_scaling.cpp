@@ -57,7 +57,8 @@ void mark_status(const View& view, Point& point) {
 void measure_seconds(const View& view, Point& point) {
   if (const TimingSummary* timing = view.timing()) {
     point.y = timing->seconds_median;
-    if (timing->seconds_ci_high > 0) point.interval = Interval{timing->seconds_ci_low, timing->seconds_ci_high};
+    if (timing->has_interval() && timing->seconds_ci_high > 0)
+      point.interval = Interval{timing->seconds_ci_low, timing->seconds_ci_high};
   } else {
     mark_status(view, point);
   }
@@ -69,7 +70,7 @@ void measure_rate(const View& view, Point& point) {
   if (timing == nullptr) return mark_status(view, point);
   if (!(flops > 0) || !(timing->seconds_median > 0)) return;
   point.y = flops / timing->seconds_median / 1e9;
-  if (timing->seconds_ci_low > 0) {
+  if (timing->has_interval() && timing->seconds_ci_low > 0) {
     point.interval = Interval{flops / timing->seconds_ci_high / 1e9, flops / timing->seconds_ci_low / 1e9};
   }
 }

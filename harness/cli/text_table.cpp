@@ -119,9 +119,10 @@ std::string table_of_cells(const std::vector<CellRecord>& records, bool color) {
          proved ? figure(main.rmse) : "",
          proved ? figure(accuracy.error_over_bound()) : "",
          timed ? format_seconds(record.timing->seconds_median) : "",
-         timed ? fmt::format("{} to {}", format_seconds(record.timing->seconds_ci_low),
-                             format_seconds(record.timing->seconds_ci_high))
-               : "",
+         !timed                          ? ""
+         : record.timing->has_interval() ? fmt::format("{} to {}", format_seconds(record.timing->seconds_ci_low),
+                                                       format_seconds(record.timing->seconds_ci_high))
+                                         : "under 6 samples",
          timed ? fmt::format("{:.1f}", record.gflops()) : "",
          timed && record.peak_flops > 0.0 ? fmt::format("{:.0f} %", record.percent_of_peak()) : "",
          record.workspace_bytes_measured >= 0 ? format_bytes(static_cast<double>(record.workspace_bytes_measured)) : "",

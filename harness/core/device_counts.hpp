@@ -87,10 +87,12 @@ void for_each_count(Counts& counts, Visit visit) {
 /// What the compiler said of one entry: by ptxas, at build time.
 struct EntryResources {
   std::string entry;
-  int registers = 0;            ///< a thread
-  int spill_store_bytes = 0;    ///< a thread
-  int spill_load_bytes = 0;     ///<
-  int static_shared_bytes = 0;  ///< a block
+  int registers = 0;             ///< a thread
+  int spill_store_bytes = 0;     ///< a thread
+  int spill_load_bytes = 0;      ///<
+  int static_shared_bytes = 0;   ///< a block
+  int dynamic_shared_bytes = 0;  ///< a block, of the launch; 0 before one
+  int block_threads = 0;         ///< threads a block of the launch; 0 before one
 };
 
 /// Something that a checked run found: a race, a read of what was never written, and so on.

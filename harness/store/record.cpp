@@ -150,6 +150,72 @@ RoundRecord round_from_json(const Json& json) {
           .output_hash = read.hash("output_hash")};
 }
 
+Json counts_to_json(const DeviceCounts& counts) {
+  Json json = Json::object();
+  for_each_count(counts, [&json](const char* name, double value) { json[name] = number(value); });
+  json["bank_conflicts"] = number(counts.bank_conflicts());
+  json["lane_share"] = number(counts.lane_share());
+  return json;
+}
+
+DeviceCounts counts_from_json(const Json& json) {
+  const Reader read(json, "record, counts");
+  DeviceCounts counts;
+  for_each_count(counts, [&read](const char* name, double& value) { value = read.real(name); });
+  return counts;
+}
+
+Json resources_to_json(const EntryResources& entry) {
+  return {{"entry", entry.entry},
+          {"registers", entry.registers},
+          {"spill_store_bytes", entry.spill_store_bytes},
+          {"spill_load_bytes", entry.spill_load_bytes},
+          {"static_shared_bytes", entry.static_shared_bytes},
+          {"dynamic_shared_bytes", entry.dynamic_shared_bytes},
+          {"block_threads", entry.block_threads}};
+}
+
+EntryResources resources_from_json(const Json& json) {
+  const Reader read(json, "record, resources");
+  return {.entry = read.get<std::string>("entry"),
+          .registers = read.get<int>("registers"),
+          .spill_store_bytes = read.get<int>("spill_store_bytes"),
+          .spill_load_bytes = read.get<int>("spill_load_bytes"),
+          .static_shared_bytes = read.get<int>("static_shared_bytes"),
+          .dynamic_shared_bytes = read.get<int>("dynamic_shared_bytes"),
+          .block_threads = read.get<int>("block_threads")};
+}
+
+// What a device or its emulator said of the cell; nothing for kernels of the CPU.
+void add_device(Json& json, const CellRecord& record) {
+  if (record.counts) json["counts"] = counts_to_json(*record.counts);
+  if (!record.resources.empty()) {
+    json["resources"] = Json::array();
+    for (const EntryResources& entry : record.resources)
+      json["resources"].push_back(resources_to_json(entry));
+  }
+  if (!record.findings.empty()) {
+    json["findings"] = Json::array();
+    for (const DeviceFinding& finding : record.findings)
+      json["findings"].push_back({{"kind", finding.kind}, {"message", finding.message}});
+  }
+}
+
+void read_device(const Reader& read, CellRecord& record) {
+  if (read.has("counts")) record.counts = counts_from_json(read.at("counts"));
+  if (read.has("resources")) {
+    for (const Json& entry : read.array("resources"))
+      record.resources.push_back(resources_from_json(entry));
+  }
+  if (read.has("findings")) {
+    for (const Json& entry : read.array("findings")) {
+      const Reader finding(entry, "record, findings");
+      record.findings.push_back(
+          {.kind = finding.get<std::string>("kind"), .message = finding.get<std::string>("message")});
+    }
+  }
+}
+
 std::string dtype_of(const std::string& problem) {
   try {
     return std::string(name_of(parse_partial_problem(problem, "problem").dtype.value_or(DType::f32)));
@@ -161,8 +227,8 @@ std::string dtype_of(const std::string& problem) {
 void add_timing(Json& json, const CellRecord& record) {
   const TimingSummary& timing = *record.timing;
   json["seconds_median"] = number(timing.seconds_median);
-  json["seconds_ci_low"] = number(timing.seconds_ci_low);
-  json["seconds_ci_high"] = number(timing.seconds_ci_high);
+  json["seconds_ci_low"] = timing.has_interval() ? number(timing.seconds_ci_low) : Json();
+  json["seconds_ci_high"] = timing.has_interval() ? number(timing.seconds_ci_high) : Json();
   json["seconds_min"] = number(timing.seconds_min);
   json["seconds_max"] = number(timing.seconds_max);
   json["samples"] = timing.samples;
@@ -233,6 +299,7 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
       rounds.push_back(round_to_json(round));
     json["rounds"] = std::move(rounds);
   }
+  add_device(json, record);
   json["reproduce"] = record.reproduce;
   return json;
 }
@@ -271,17 +338,20 @@ CellRecord record_from_json(const nlohmann::ordered_json& json) {
   if (read.has("seconds_median")) {
     record.timing = TimingSummary{.samples = read.get<std::int64_t>("samples"),
                                   .seconds_median = read.real("seconds_median"),
-                                  .seconds_ci_low = read.real("seconds_ci_low"),
-                                  .seconds_ci_high = read.real("seconds_ci_high"),
                                   .seconds_min = read.real("seconds_min"),
                                   .seconds_max = read.real("seconds_max"),
                                   .outliers = read.get<std::int64_t>("outliers")};
+    // Without an interval the keys are null.
+    const bool interval = record.timing->has_interval();
+    record.timing->seconds_ci_low = read.real(interval ? "seconds_ci_low" : "seconds_min");
+    record.timing->seconds_ci_high = read.real(interval ? "seconds_ci_high" : "seconds_max");
     record.peak_flops = read.real("peak_flops");
   }
   if (read.has("rounds")) {
     for (const Json& entry : read.array("rounds"))
       record.rounds.push_back(round_from_json(entry));
   }
+  read_device(read, record);
   record.reproduce = read.get<std::string>("reproduce");
   return record;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/core/accuracy.hpp"
+#include "harness/core/device_counts.hpp"
 #include "harness/core/verdict.hpp"
 
 namespace attest {
@@ -45,6 +46,10 @@ struct TimingSummary {
   double seconds_min = 0.0;
   double seconds_max = 0.0;
   std::int64_t outliers = 0;
+
+  /// Whether the samples are enough for a 95% interval of the median; with fewer the two figures are least and
+  /// greatest.
+  bool has_interval() const { return samples >= 6; }
 };
 
 /// Everything known of a cell.
@@ -68,7 +73,12 @@ struct CellRecord {
   std::vector<RoundRecord> rounds;      ///< empty unless passed and timed
   std::optional<TimingSummary> timing;  ///< of all rounds; only for passed cells
   double peak_flops = 0.0;  ///< median over the rounds, or the bound that the rate was held against; 0: none
-  std::string reproduce;    ///< a command line that runs this cell alone
+
+  std::optional<DeviceCounts> counts;     ///< of one run, counted by the emulator; never a time
+  std::vector<EntryResources> resources;  ///< of the launched entries, by ptxas
+  std::vector<DeviceFinding> findings;    ///< of the sanitizer
+
+  std::string reproduce;  ///< a command line that runs this cell alone
 
   double gflops() const;           ///< exact FLOPs over the median; 0 without timing
   double percent_of_peak() const;  ///< of peak_flops; 0 where either is not measured

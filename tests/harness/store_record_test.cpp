@@ -84,6 +84,38 @@ BOOST_AUTO_TEST_CASE(infinite_and_undefined_errors_survive_json) {
   BOOST_TEST(std::isnan(back.accuracy.outputs[0].rmse));
 }
 
+BOOST_AUTO_TEST_CASE(fewer_than_six_samples_have_no_interval) {
+  CellRecord record = example();
+  record.timing->samples = 5;
+  const Json json = to_json(record);
+  BOOST_TEST(json["seconds_ci_low"].is_null());
+  BOOST_TEST(json["seconds_ci_high"].is_null());
+  const CellRecord back = record_from_json(json);
+  BOOST_TEST(!back.timing->has_interval());
+  BOOST_TEST(back.timing->seconds_ci_low == record.timing->seconds_min);
+  BOOST_TEST(to_json(back).dump() == json.dump());
+  record.timing->samples = 6;
+  BOOST_TEST(to_json(record)["seconds_ci_low"].is_number());
+}
+
+BOOST_AUTO_TEST_CASE(counts_resources_and_findings_survive_json) {
+  CellRecord record = example();
+  BOOST_TEST(!to_json(record).contains("counts"));
+  record.counts.emplace();
+  double value = 0.0;
+  for_each_count(*record.counts, [&value](const char*, double& count) { count = ++value; });
+  record.resources.push_back({.entry = "flash", .registers = 250, .spill_load_bytes = 8, .block_threads = 128});
+  record.findings.push_back({.kind = "race", .message = "race: flash at cuda_mma.cu:88"});
+  const Json json = to_json(record);
+  const CellRecord back = record_from_json(Json::parse(json.dump()));
+  BOOST_TEST((back.counts == record.counts));
+  BOOST_TEST(back.resources.at(0).registers == 250);
+  BOOST_TEST(back.findings.at(0).message == record.findings.at(0).message);
+  BOOST_TEST(to_json(back).dump() == json.dump());
+  const DeviceCounts& counts = *record.counts;
+  BOOST_TEST(json["counts"]["bank_conflicts"] == counts.shared_wavefronts - counts.shared_wavefronts_ideal);
+}
+
 BOOST_AUTO_TEST_CASE(an_absent_or_mistyped_key_is_named) {
   for (const char* key : {"kernel", "threads", "verdict", "outputs", "output_hash", "flops", "rounds"}) {
     Json json = to_json(example());
