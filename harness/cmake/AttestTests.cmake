@@ -52,3 +52,9 @@ foreach(source IN LISTS python_tests)
     set_tests_properties(${group}_${name} PROPERTIES LABELS slow RUN_SERIAL TRUE)
   endif()
 endforeach()
+
+if(attest_nvcc)
+  add_test(NAME cuda_architectures
+    COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR} --target cuda_architectures)
+  set_tests_properties(cuda_architectures PROPERTIES TIMEOUT 1800 LABELS slow RUN_SERIAL TRUE)
+endif()

@@ -50,6 +50,7 @@ std::span<const RegisteredVariant> registered_variants() {
     PRIVATE attest::options OpenMP::OpenMP_CXX PkgConfig::openblas Threads::Threads)
   # The registry of core asks for the manifest's table: a cycle of static libraries, which the linker must be told of.
   target_link_libraries(attest_core INTERFACE attest_variants)
+  attest_add_device_modules(attest_variants)
   target_include_directories(attest_variants PUBLIC ${CMAKE_SOURCE_DIR})
   target_compile_options(attest_variants PRIVATE $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
 endfunction()

@@ -34,13 +34,53 @@ install_missing() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+# NVIDIA's compiler as Python packages, all of one toolkit; cuda_bf16.h needs a header of the last.
+nvcc_wheels=(
+  nvidia-cuda-nvcc==13.0.88 nvidia-nvvm==13.0.88 nvidia-cuda-crt==13.0.88 nvidia-cuda-runtime==13.0.96
+  nvidia-cuda-cccl==13.0.85
+)
+
+# find_nvcc: sets ATTEST_NVCC, unless it is set: the machine's own nvcc, the one that was installed into build/cuda before,
+# or that, installed now (100 MB); none where it cannot be had, and then the build goes on without CUDA kernels.
+find_nvcc() {
+  local installed=build/cuda/nvidia/cu13/bin/nvcc place
+  [ -z "${ATTEST_NVCC:-}" ] || return 0
+  for place in "$(command -v nvcc || true)" /usr/local/cuda/bin/nvcc "$PWD/$installed"; do
+    if [ -x "$place" ]; then
+      ATTEST_NVCC=$place
+      return 0
+    fi
+  done
+  ATTEST_NVCC=none
+  case $(uname -m) in
+    x86_64 | aarch64) ;;
+    *) echo "setup: NVIDIA has no nvcc for $(uname -m); building without CUDA kernels" >&2; return 0 ;;
+  esac
+  # Into another folder first: what was cut off is not taken for an nvcc.
+  local fresh=build/cuda.new
+  rm -rf "$fresh"
+  mkdir -p "$fresh"
+  echo "setup: no nvcc is here; installing NVIDIA's Python packages into build/cuda: ${nvcc_wheels[*]}"
+  if install_missing python3 python3-venv && /usr/bin/python3 -m venv "$fresh/venv" >"$fresh/log" 2>&1 &&
+    "$fresh/venv/bin/pip" install --disable-pip-version-check --quiet --no-deps --target "$fresh" "${nvcc_wheels[@]}" \
+      >>"$fresh/log" 2>&1; then
+    rm -rf "$fresh/venv" build/cuda
+    mv "$fresh" build/cuda
+    ATTEST_NVCC=$PWD/$installed
+  else
+    tail -n 3 "$fresh/log" >&2 || true
+    echo "setup: nvcc could not be installed (log: $fresh/log); building without CUDA kernels" >&2
+  fi
+}
+
 # build_preset PRESET: configures and builds; the log is shown only when something fails.
 build_preset() {
   local preset=$1 log
   mkdir -p "build/$preset"
   log=build/$preset/setup.log
+  find_nvcc
   echo "setup: building preset $preset (log: $log)"
-  if ! cmake --preset "$preset" >"$log" 2>&1 || ! cmake --build --preset "$preset" >>"$log" 2>&1; then
+  if ! cmake --preset "$preset" -DATTEST_NVCC="$ATTEST_NVCC" >"$log" 2>&1 || ! cmake --build --preset "$preset" >>"$log" 2>&1; then
     tail -n 60 "$log" >&2
     echo "setup: the build of preset $preset failed; the whole log is $log" >&2
     return 1
