@@ -3,7 +3,8 @@
 
 function(attest_add_variants)
   file(GLOB descriptors CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/*/variant.cpp)
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/common/cpu/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/common/cpu/*.cpp
+    ${CMAKE_SOURCE_DIR}/variants/common/cuda/*.cpp)
   set(declarations "")
   set(rows "")
   foreach(descriptor IN LISTS descriptors)

@@ -6,5 +6,6 @@ namespace attest::standard {
 
 extern const Kernel cpu_naive;
 extern const Kernel cpu_blas;
+extern const Kernel cuda_naive;
 
 }  // namespace attest::standard
