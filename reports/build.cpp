@@ -18,6 +18,9 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::growth_section(study));
   report.sections.push_back(reports::accuracy_section(study));
   report.sections.push_back(reports::memory_section(study));
+  if (reports::Section device = reports::device_section(study); !device.blocks.empty()) {
+    report.sections.push_back(std::move(device));
+  }
   report.sections.push_back(reports::cache_section(input.models));
   report.sections.push_back(reports::method_section(study, peaks));
   report.sections.push_back(reports::cells_section(study, peaks));

@@ -34,6 +34,10 @@ Section accuracy_section(const Study& study);
 /// Workspace measured against predicted.
 Section memory_section(const Study& study);
 
+/// Bytes moved, conflicts, registers and occupancy of the cells that the emulator counted; without blocks where there
+/// are none.
+Section device_section(const Study& study);
+
 /// KV-cache bytes of the model presets.
 Section cache_section(const std::vector<CacheModel>& models);
 

@@ -86,7 +86,7 @@ void for_each_count(Counts& counts, Visit visit) {
 
 /// What the compiler said of one entry: by ptxas, at build time.
 struct EntryResources {
-  std::string entry;
+  std::string entry = {};
   int registers = 0;             ///< a thread
   int spill_store_bytes = 0;     ///< a thread
   int spill_load_bytes = 0;      ///<

@@ -57,6 +57,13 @@ BOOST_AUTO_TEST_CASE(a_sweep_in_which_all_failed_shows_no_time) {
   BOOST_TEST(text.find("3 of 3 cells that ran did not pass") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(emulated_cells_show_counts_and_no_time) {
+  check_set("emulated", emulated_sweep(), true);
+  const std::string text = reports::emit_markdown(build_report(emulated_sweep()), {}).at("report.md");
+  BOOST_TEST(text.find(" ms") == std::string::npos);
+  BOOST_TEST(text.find("IO complexity, counted") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(names_that_mean_something_to_a_format_are_escaped_as_approved) {
   check_set("hostile", hostile_names(), true);
 }

@@ -241,6 +241,41 @@ ReportInput all_failed() {
   return input;
 }
 
+ReportInput emulated_sweep() {
+  ReportInput input;
+  for (const int length : {128, 256, 512, 1024}) {
+    const double n = length;
+    for (const bool naive : {true, false}) {
+      CellRecord record =
+          timed_cell(naive ? "standard/cuda_naive" : "flash2/cuda_mma", problem_text(2, length, "d64 bf16"), 1.0);
+      record.key.backend = "emulated";
+      record.timing.reset();
+      record.rounds.clear();
+      record.peak_flops = 0;
+      DeviceCounts counts;
+      counts.warp_instructions = 40 * n * n / 8;
+      counts.thread_instructions = 32 * counts.warp_instructions;
+      (naive ? counts.scalar_flops : counts.tensor_flops) = record.flops;
+      counts.global_load_bytes = naive ? 2 * n * n * 8 : 2 * (n * 128 + n / 64 * n * 256);
+      counts.global_store_bytes = naive ? 2 * n * n * 4 : 2 * n * 128;
+      counts.global_bytes_moved = counts.global_load_bytes + counts.global_store_bytes;
+      counts.global_unique_read_bytes = 2 * n * 384;
+      counts.global_unique_written_bytes = 2 * n * 128;
+      counts.shared_wavefronts = 1000 * n;
+      counts.shared_wavefronts_ideal = naive ? 125 * n : 1000 * n;
+      counts.blocks = n / 32;
+      record.counts = counts;
+      record.resources = {{.entry = naive ? "naive_scores" : "flash_mma_d64",
+                           .registers = naive ? 32 : 168,
+                           .static_shared_bytes = 0,
+                           .dynamic_shared_bytes = naive ? 0 : 49152,
+                           .block_threads = naive ? 256 : 128}};
+      input.cells.push_back(record);
+    }
+  }
+  return input;
+}
+
 ReportInput hostile_names() {
   ReportInput input;
   input.title = "<script>alert('t')</script> & \"quotes\"";

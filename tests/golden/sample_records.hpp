@@ -21,6 +21,9 @@ ReportInput one_cell();
 /// Three cells, none of which passed.
 ReportInput all_failed();
 
+/// A naive and a tiled kernel on the emulator at three lengths: counts by formulas, no times.
+ReportInput emulated_sweep();
+
 /// Names and reasons that mean something to HTML, Markdown, CSV, gnuplot or JSON, and bytes that are no UTF-8.
 ReportInput hostile_names();
 

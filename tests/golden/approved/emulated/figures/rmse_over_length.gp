@@ -1,0 +1,38 @@
+# Root mean squared error over length
+# Draw again, in this folder: gnuplot rmse_over_length.gp
+set encoding utf8
+set terminal svg size 860,408 noenhanced font 'sans-serif,13' background '#ffffff' name 'rmse_over_length'
+set output 'rmse_over_length.svg'
+set datafile separator tab
+set border 3 lc rgb '#555555'
+set grid xtics ytics lc rgb '#dddddd' lt 1 lw 0.7
+set tics nomirror out scale 0.6,0.3
+unset key
+set logscale x 2
+set logscale y 10
+set xlabel 'sequence length' offset 0,0.4
+set ylabel 'RMSE' offset 0.8,0
+set multiplot
+
+set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set label 2 'flash2/cuda_mma' at screen 0.07558,0.96078 left
+set arrow 2 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#e69f00' dt 1 lw 1.8
+set label 3 '' at screen 0.52442,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set label 4 'standard/cuda_naive' at screen 0.55233,0.96078 left
+
+set lmargin at screen 0.11395
+set rmargin at screen 0.97442
+set tmargin at screen 0.82843
+set bmargin at screen 0.15196
+set title 'bf16' offset 0,-0.4 font ',13'
+set xrange [115.3600592:1136.199139]
+set yrange [0.0002072971188:0.002732708237]
+set xtics ('128' 128, '256' 256, '512' 512, '1k' 1024)
+set ytics ('5e-04' 0.0005, '0.001' 0.001, '0.002' 0.002)
+plot 'rmse_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
+     'rmse_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
+unset label
+
+unset multiplot
+unset output
