@@ -48,7 +48,7 @@ struct OperandForm {
                               ///< type, or a destination is wider, the lowering converts through a register of the
                               ///< type's size: truncation of a source, extension by is_signed of a destination
   bool immediate_only = false;  ///< must be an integer constant; its value goes to Instruction::immediate
-  bool optional = false;        ///< may be absent at the end; then predicate_true, or a constant zero. A destination:
+  bool optional = false;        ///< may be absent at the end; then predicate_true, or absent_operand. A destination:
                                 ///< the second of `p|q`; absent or `_`, it is predicate_discard
 };
 
@@ -81,6 +81,10 @@ struct Form {
 //   .global and .const are absolute. cvta adds and subtracts the windows of memory.hpp.
 // - .param variables of calls and of .func become registers or local memory: ld.param and st.param that reach a handler
 //   are those of the entry's parameters.
+// - Of two addresses (cp.async) the first has its offset in Instruction::immediate, the second in Instruction::target
+// as
+//   a signed 32-bit number.
+// - An optional source that is not written is absent_operand, a predicate predicate_true.
 // - An immediate is a constant slot with the operand's bits, zero-extended; a special register is an ordinary slot.
 
 /// Instruction sets that handlers are compiled for.

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -63,6 +64,7 @@ struct RawFinding {
   std::uint32_t thread = 0;  ///< linear index in the block
   std::uint64_t address = 0;
   std::string detail;
+  std::optional<std::uint32_t> other_pc;  ///< the other access of a race, where it is known
 };
 
 /// What a handler sees of its block. The interpreter makes one per host thread and resets it for each block.
@@ -86,10 +88,11 @@ struct LaunchState {
   bool count = true;                      ///< false: memory handlers count nothing
   std::vector<RawFinding> findings;       ///< first of each (kind, pc); handlers call report()
   struct Footprint* footprint = nullptr;  ///< bytes read and written at least once; null when not counted
-  struct AddressCache* cache = nullptr;   ///< the allocation that was hit last
+  struct AddressCache* cache = nullptr;   ///< the allocations that were hit last
+  struct SharedShadow* shadow = nullptr;  ///< what begin_block gives to the block; null without the sanitizer
   /// Adds a finding unless one of its kind and pc is there already.
   void report(const Warp& warp, const Instruction& instruction, FaultKind kind, int lane, std::uint64_t address,
-              std::string detail = {});
+              std::string detail = {}, std::optional<std::uint32_t> other_pc = {});
 };
 
 /// Reads `bytes` at a generic address as `lane` of `warp` would see them, uncounted and unchecked by the sanitizer: for
@@ -108,6 +111,17 @@ void end_launch(LaunchState& state);
 void begin_block(Block& block, LaunchState& state);
 /// Copies that nobody waited for land now; warps' pending lists are checked to be empty of live ones.
 void end_block(Block& block, LaunchState& state);
+
+// Order, for the race check; called by the interpreter, no more than a test of a pointer without the sanitizer. Two
+// accesses of different warps are ordered through barriers alone, whatever the order in which the warps happen to run.
+// Within a warp, lanes that were active together in the earlier access are in step; the others are ordered by
+// bar.warp.sync or a barrier of the block.
+
+/// A barrier opens: what the warps of `arrived` did so far is before what those of `released` do from now on. bar.sync
+/// names the same warps twice; bar.arrive only arrives.
+void order_at_barrier(std::span<Warp* const> arrived, std::span<Warp* const> released);
+/// bar.warp.sync was executed.
+void order_within_warp(Warp& warp);
 
 /// Memory of one warp: `local_bytes_per_lane` of local memory, poisoned.
 WarpMemory* make_warp_memory(std::uint32_t local_bytes_per_lane);

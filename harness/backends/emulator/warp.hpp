@@ -19,6 +19,8 @@ inline constexpr std::size_t slot_bytes = 128;
 /// in the warp's registers. For a predicate: index into the warp's predicates, one Mask each.
 using Operand = std::uint16_t;
 inline constexpr Operand constant_operand = 0x8000;
+/// Stands for an optional source that the text does not have.
+inline constexpr Operand absent_operand = 0xffff;
 /// Predicates that are never written: true in every lane, false in every lane.
 inline constexpr Operand predicate_true = 0;
 inline constexpr Operand predicate_false = 1;
@@ -44,7 +46,8 @@ struct alignas(64) Instruction {
   Operand operand[16] = {};    ///< flattened operands in the order of the PTX text, destinations first
   std::int64_t immediate = 0;  ///< address offset of ld, st, atom, cp.async, ldmatrix; else free for the form
   std::uint32_t pc = 0;        ///< index in the program
-  std::uint32_t target = 0;    ///< of branches; index into a side table for calls and the like
+  std::uint32_t target = 0;    ///< of branches; index into a side table for calls and the like; cp.async: offset of the
+                               ///< second address, signed
   Operand guard = predicate_true;
   bool guard_negated = false;
   std::uint8_t flow = 0;      ///< Flow (form.hpp)
