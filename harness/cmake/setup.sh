@@ -46,7 +46,7 @@ find_nvcc() {
   local installed=build/cuda/nvidia/cu13/bin/nvcc place
   [ -z "${ATTEST_NVCC:-}" ] || return 0
   for place in "$(command -v nvcc || true)" /usr/local/cuda/bin/nvcc "$PWD/$installed"; do
-    if [ -x "$place" ]; then
+    if [ -x "$place" ] && "$place" --version >/dev/null 2>&1; then
       ATTEST_NVCC=$place
       return 0
     fi
