@@ -39,7 +39,7 @@ struct SyntaxOperand {
   std::string_view name;     ///< of name and address; "%tid.x" whole; "%v.x" for a component of a vector register
   bool negated = false;      ///< !p, or -%r where PTX allows it
   bool single = false;       ///< floating: written 0f
-  std::int64_t integer = 0;  ///< value, or an address's offset
+  std::int64_t integer = 0;  ///< value, an address's offset, or what is added to a name (`table+4`)
   std::uint64_t bits = 0;    ///< floating
   std::vector<SyntaxOperand> elements;  ///< of vector, pair and list
 };
@@ -48,6 +48,7 @@ struct SyntaxOperand {
 struct SyntaxInstruction {
   std::string_view guard;  ///< "%p1" or empty
   bool guard_negated = false;
+  std::string_view form;    ///< "ld.global.v4.f32" as written: equal texts have equal forms
   std::string_view opcode;  ///< "ld"
   std::vector<std::string_view>
       modifiers;  ///< "global", "v4", "f32": as written, "::" inside kept ("shared::cta", "L2::128B")
@@ -55,9 +56,11 @@ struct SyntaxInstruction {
   int line = 0;         ///< of the PTX text, from 1
   int source_file = 0;  ///< of the last .loc, index into Syntax::files; 0: none
   int source_line = 0;
+  int caller_file = 0;  ///< where the code was inlined into (`inlined_at`), the nearest level; 0: not inlined
+  int caller_line = 0;
 };
 
-/// A variable or a parameter.
+/// A variable or a parameter. A parameter of a .func may lie in Space::reg; the name `_` is none.
 struct SyntaxVariable {
   std::string_view name;
   Space space = Space::reg;
@@ -67,7 +70,8 @@ struct SyntaxVariable {
   std::vector<std::int64_t> dimensions;  ///< of an array, outermost first; 0 in the first: unsized (.extern .shared)
   std::uint32_t count = 0;               ///< registers declared as %r<9>: 9; 0 when single
   bool external = false;
-  /// Initialiser as bytes, and addresses of symbols to be put in (offset in the variable, symbol, addend).
+  /// Initialiser as bytes, the rest of the variable being zero, and addresses of symbols to be put in (offset in the
+  /// variable, symbol, addend).
   std::vector<std::byte> initial;
   struct Relocation {
     std::size_t offset = 0;
@@ -79,13 +83,29 @@ struct SyntaxVariable {
   int line = 0;
 };
 
+/// What a .callprototype says (named by the `label` of its statement).
+struct SyntaxPrototype {
+  std::vector<SyntaxVariable> returns;
+  std::vector<SyntaxVariable> parameters;
+};
+
 /// What stands in a body, in order.
 struct SyntaxStatement {
-  enum class Kind : std::uint8_t { instruction, label, variable, open_scope, close_scope, branch_targets };
+  enum class Kind : std::uint8_t {
+    instruction,
+    label,
+    variable,
+    open_scope,
+    close_scope,
+    branch_targets,
+    call_targets,
+    call_prototype,
+  };
   Kind kind = Kind::instruction;
-  std::uint32_t index = 0;  ///< into Function::instructions or ::variables
+  std::uint32_t index = 0;  ///< into SyntaxFunction::instructions, ::variables or ::prototypes
+  int line = 0;
   std::string_view label;
-  std::vector<std::string_view> targets;  ///< of .branchtargets (with `label`)
+  std::vector<std::string_view> targets;  ///< of .branchtargets and .calltargets (with `label`)
 };
 
 /// .entry or .func.
@@ -93,10 +113,12 @@ struct SyntaxFunction {
   std::string_view name;
   bool is_entry = false;
   bool has_body = true;  ///< false: a declaration
+  bool no_return = false;
   std::vector<SyntaxVariable> returns;
   std::vector<SyntaxVariable> parameters;
   std::vector<SyntaxVariable> variables;
   std::vector<SyntaxInstruction> instructions;
+  std::vector<SyntaxPrototype> prototypes;
   std::vector<SyntaxStatement> statements;
   std::optional<std::array<std::uint32_t, 3>> required_block;  ///< .reqntid
   std::optional<std::array<std::uint32_t, 3>> maximum_block;   ///< .maxntid
