@@ -7,6 +7,7 @@ namespace attest::linear {
 extern const Kernel cpu_full;
 extern const Kernel cpu_chunked;
 extern const Kernel cpu_recurrent;
+extern const Kernel cuda_chunked;
 
 /// What no kernel of linear attention has: there are no scores to mask, cap or drop. Yes, or the reason why not.
 Support supports_linear(const Problem& problem, const Presence& presence);

@@ -36,7 +36,7 @@ double flops(const Problem& problem) {
          static_cast<double>(problem.head_dim_v);
 }
 
-const std::array kernels{cpu_full, cpu_chunked, cpu_recurrent};
+const std::array kernels{cpu_full, cpu_chunked, cpu_recurrent, cuda_chunked};
 
 }  // namespace
 
