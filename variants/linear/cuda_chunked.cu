@@ -11,7 +11,7 @@
 // Chunks of keys are cut so that a boundary lies at the key of a chunk's first row, whatever the offset: then row r of
 // a chunk sees the keys 0 .. r of its own chunk of keys, and the state holds all before.
 
-#include "variants/common/cuda/elements.cuh"
+#include "variants/common/cuda/four_elements.cuh"
 #include "variants/common/cuda/transposed_tile.cuh"
 #include "variants/linear/cuda_chunked.hpp"
 
@@ -132,8 +132,8 @@ __device__ void add_chunks(const T* k, const T* v, const long long* lengths, flo
   if (first_dim + dim < shape.dims && first_column + column < shape.dims_v) {
     float* to = state + (first_dim + dim) * shape.dims_v + first_column + column;
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      store_four(to + i * shape.dims_v, {sums[i][0], sums[i][1], sums[i][2], sums[i][3]});
+    for (int i = 0; i < 4; ++i, to += shape.dims_v)
+      store_four(to, {sums[i][0], sums[i][1], sums[i][2], sums[i][3]});
   }
   if (first_column == 0 && threadIdx.x < device_chunk && first_dim + threadIdx.x < shape.dims) {
     float sum = 0.0f;
@@ -311,8 +311,8 @@ __device__ void read_states(const T* q, const T* k, const T* v, const long long*
   }
 
 ATTEST_ENTRIES(f32, float)
-ATTEST_ENTRIES(bf16, __nv_bfloat16)
-ATTEST_ENTRIES(f16, __half)
+ATTEST_ENTRIES(bf16, BFloat16)
+ATTEST_ENTRIES(f16, Half)
 #undef ATTEST_ENTRIES
 
 extern "C" __global__ void __launch_bounds__(device_threads)

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "variants/common/cuda/plan.hpp"
 #include "variants/linear/cuda_chunked.hpp"
 #include "variants/linear/kernels.hpp"
 
@@ -8,7 +9,7 @@ namespace attest::linear {
 namespace {
 
 std::int64_t tiles(std::int64_t size) {
-  return (size + device_chunk - 1) / device_chunk;
+  return cuda::ceil_div(size, device_chunk);
 }
 
 /// Chunks of keys of one head at most: causal ones are cut at a row's key, so that the first may be a part.
@@ -19,12 +20,8 @@ std::int64_t state_chunks(const Problem& problem) {
 Support supports(const Problem& problem, const Presence& presence) {
   const Support general = supports_linear(problem, presence);
   if (!general) return general;
-  if (problem.head_dim % 8 != 0 || problem.head_dim > 256 || problem.head_dim_v % 8 != 0 || problem.head_dim_v > 256) {
-    return Support::no("head dims that are multiples of 8 to 256");
-  }
-  if (problem.seq_q > (1 << 28) || problem.seq_kv > (1 << 28)) return Support::no("sequence lengths to 2^28");
-  if (problem.batch > 65535 || problem.heads_q > 65535) return Support::no("batch and heads to 65535");
-  return Support::yes();
+  const Support dims = cuda::head_dims_support(problem, 8, 256);
+  return dims ? cuda::grid_supports(problem) : dims;
 }
 
 /// A key's term meets the roundings of its own chunk's sum, of the chunks that follow it in the state and of the chunk
@@ -65,7 +62,7 @@ ChunkedShape shape_of(const Problem& problem) {
 }
 
 LaunchPlan plan(const Problem& problem, const TensorSet&) {
-  const std::string type(name_of(problem.dtype));
+  const std::string type = cuda::entry_type(problem);
   const auto heads_q = static_cast<std::uint32_t>(problem.heads_q);
   const auto heads_kv = static_cast<std::uint32_t>(problem.heads_kv);
   const auto batch = static_cast<std::uint32_t>(problem.batch);
@@ -73,7 +70,7 @@ LaunchPlan plan(const Problem& problem, const TensorSet&) {
   const auto state_tiles =
       static_cast<std::uint32_t>(state_chunks(problem) * tiles(problem.head_dim) * tiles(problem.head_dim_v));
   const auto state_groups =
-      static_cast<std::uint32_t>((state_floats(problem) / 4 + device_threads - 1) / device_threads);
+      static_cast<std::uint32_t>(cuda::ceil_div(static_cast<std::int64_t>(state_floats(problem) / 4), device_threads));
   // One operand and the features of 64 query rows; with pairs inside a chunk, those too.
   const auto shared = static_cast<std::uint32_t>((device_chunk * (problem.causal ? 2 : 1) + problem.head_dim) *
                                                  device_chunk * static_cast<std::int64_t>(sizeof(float)));
