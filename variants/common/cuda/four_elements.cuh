@@ -18,9 +18,12 @@ __device__ __forceinline__ float4 load_four(const Element* from) {
   return {first.x, first.y, last.x, last.y};
 }
 
-/// Rounds to nearest even and stores.
+/// Rounds to nearest even and stores in global memory. (In PTX for f32: nvcc makes four stores of some.)
 __device__ __forceinline__ void store_four(float* to, float4 values) {
-  *reinterpret_cast<float4*>(to) = values;
+  asm volatile("st.global.v4.f32 [%0], {%1, %2, %3, %4};"
+               :
+               : "l"(__cvta_generic_to_global(to)), "f"(values.x), "f"(values.y), "f"(values.z), "f"(values.w)
+               : "memory");
 }
 
 template <class Element>
