@@ -12,7 +12,7 @@ if(ATTEST_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(attest_options INTERFACE -fsanitize=${ATTEST_SANITIZE})
   # GCC 12 sees uninitialised members in its own <regex> when the sanitizers' checks are in (GCC bug 105562).
-  target_compile_options(attest_options INTERFACE -Wno-maybe-uninitialized)
+  target_compile_options(attest_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 target_include_directories(attest_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(attest_options INTERFACE

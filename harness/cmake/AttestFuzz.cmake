@@ -1,0 +1,21 @@
+# The libFuzzer targets, built instead of everything else: cmake --preset fuzz; cmake --build --preset fuzz; then
+# build/fuzz/fuzz_<name> -dict=tests/ptx/fuzz/ptx.dict -max_total_time=600 CORPUS tests/ptx/fuzz/seeds
+if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  message(FATAL_ERROR "ATTEST_FUZZ needs libFuzzer, hence clang, but the compiler is ${CMAKE_CXX_COMPILER_ID}; "
+    "use cmake --preset fuzz, or set CMAKE_CXX_COMPILER=clang++")
+endif()
+find_package(fmt REQUIRED)
+find_package(Threads REQUIRED)
+include(AttestTargets)
+
+attest_add_module(emulator harness/backends/emulator LINKS fmt::fmt)
+target_compile_options(attest_emulator PRIVATE -ffp-contract=off -fno-math-errno -fno-trapping-math)
+
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/ptx/fuzz/*_fuzz.cpp)
+foreach(source IN LISTS fuzz_sources)
+  cmake_path(GET source STEM name)
+  string(REGEX REPLACE "_fuzz$" "" name ${name})
+  add_executable(fuzz_${name} ${source})
+  target_link_libraries(fuzz_${name} PRIVATE attest::emulator attest::options)
+  target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+endforeach()
