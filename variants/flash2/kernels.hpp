@@ -6,5 +6,6 @@ namespace attest::flash2 {
 
 extern const Kernel cpu_tiled;
 extern const Kernel cpu_split_kv;
+extern const Kernel cuda_mma;
 
 }  // namespace attest::flash2

@@ -9,7 +9,7 @@ namespace attest::flash2 {
 namespace {
 
 const Flash2Spec spec;
-const std::array kernels{cpu_tiled, cpu_split_kv};
+const std::array kernels{cpu_tiled, cpu_split_kv, cuda_mma};
 
 }  // namespace
 

@@ -46,7 +46,7 @@ __device__ void compute_scores(const AttentionParams& p, const Element* q, const
   const std::int64_t number = blockIdx.x;
   const Row at(p, number);
   const KeySpan visible = keys_of_row(p, key_count(p, kv_lengths, at.batch), at.row);
-  const RowTensors row_tensors(p, tensors, at.batch, at.head, at.row);
+  const RowTensors row_tensors = tensors.row(p, at.batch, at.head, at.row);
   const Element* query = q + number * p.head_dim;
   for (int key = static_cast<int>(threadIdx.x); key < p.seq_kv; key += static_cast<int>(blockDim.x)) {
     float score = minus_infinity;
@@ -55,7 +55,7 @@ __device__ void compute_scores(const AttentionParams& p, const Element* q, const
       float product = 0.0f;
       for (int c = 0; c < p.head_dim; ++c)
         product = fmaf(to_float(query[c]), to_float(row[c]), product);
-      score = shaped_score(p, row_tensors, key, product);
+      score = row_tensors.score(p, key, product);
     }
     scores[number * p.seq_kv + key] = score;
   }

@@ -1,0 +1,31 @@
+#include "variants/common/cuda/mma_plan.hpp"
+#include "variants/flash2/kernels.hpp"
+
+namespace attest::flash2 {
+namespace {
+
+Support supports(const Problem& problem, const Presence&) {
+  return cuda::mma_supports(problem);
+}
+
+std::size_t workspace_bytes(const Problem&, int) {
+  return 0;
+}
+
+LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
+  return cuda::mma_plan("flash2_mma", problem, inputs, problem.heads_q, problem.seq_q);
+}
+
+}  // namespace
+
+const Kernel cuda_mma{
+    .name = "cuda_mma",
+    .backend = "cuda",
+    .summary = "64 query rows a block on the tensor cores; tiles of K and V arrive asynchronously, two deep",
+    .supports = supports,
+    .arithmetic = cuda::mma_arithmetic,
+    .workspace_bytes = workspace_bytes,
+    .plan = plan,
+};
+
+}  // namespace attest::flash2
