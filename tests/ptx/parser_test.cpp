@@ -357,6 +357,7 @@ BOOST_AUTO_TEST_CASE(what_is_malformed_is_named_with_its_line) {
       {header + "\xc3\xa9", "4: the character '\\xc3' has no place"},
       {header + "/* open\n\n", "4: this comment has no end"},
       {header + ".file 1 \"open\n", "4: this string has no end"},
+      {header + ".file 0 \"a\"\n.file 0 \"b\"", "5: .file 0 is 'a' already"},
       {header + ".file 1 \"a\"\n.file 1 \"b\"", "5: .file 1 is 'a' already"},
       {header + ".section .debug_str\n{\n.b8 1\n", "5: this section has no end"},
       {header + ".section .debug_str\n{\n{ }", "6: '{' inside a section"},

@@ -160,10 +160,8 @@ void Parser::read_file_directive() {
   const std::string_view file = lexer_.next().text;
   for (int part = 0; part < 2 && lexer_.accept(','); ++part)
     lexer_.expect_integer(part == 0 ? "the file's time" : "the file's size", 0, std::int64_t{1} << 62);
-  if (index >= syntax_.files.size()) {
-    syntax_.files.resize(index + 1);
-    file_declared_.resize(index + 1);
-  }
+  if (index >= syntax_.files.size()) syntax_.files.resize(index + 1);
+  if (index >= file_declared_.size()) file_declared_.resize(index + 1);
   if (file_declared_[index] != 0 && syntax_.files[index] != file)
     lexer_.fail(line,
                 fmt::format(".file {} is '{}' already; expected another number", index, shown(syntax_.files[index])));
