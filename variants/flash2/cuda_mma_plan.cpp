@@ -1,4 +1,4 @@
-#include "variants/common/cuda/mma_plan.hpp"
+#include "variants/common/cuda/tile_plan.hpp"
 #include "variants/flash2/kernels.hpp"
 
 namespace attest::flash2 {
@@ -13,7 +13,7 @@ std::size_t workspace_bytes(const Problem&, int) {
 }
 
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
-  return cuda::mma_plan("flash2_mma", problem, inputs, problem.heads_q, problem.seq_q);
+  return cuda::tile_plan("flash2_mma", problem, inputs, problem.heads_q, problem.seq_q);
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ const Kernel cuda_mma{
     .backend = "cuda",
     .summary = "64 query rows a block on the tensor cores; tiles of K and V arrive asynchronously, two deep",
     .supports = supports,
-    .arithmetic = cuda::mma_arithmetic,
+    .arithmetic = cuda::tile_arithmetic,
     .workspace_bytes = workspace_bytes,
     .plan = plan,
 };

@@ -7,5 +7,6 @@ namespace attest::flash2 {
 extern const Kernel cpu_tiled;
 extern const Kernel cpu_split_kv;
 extern const Kernel cuda_mma;
+extern const Kernel cuda_tiled;
 
 }  // namespace attest::flash2

@@ -10,7 +10,7 @@
 #include "variants/common/cuda/online_softmax.cuh"
 #include "variants/common/cuda/pair_terms.cuh"
 #include "variants/common/cuda/row_map.cuh"
-#include "variants/common/cuda/swizzle.cuh"
+#include "variants/common/cuda/tile_load.cuh"
 #include "variants/common/cuda/visibility.cuh"
 
 namespace attest::cuda {
@@ -98,18 +98,11 @@ class MmaAttention {
   }
 
   __device__ void load_queries() {
-    constexpr int rows_at_once = Shape::threads / Shape::chunks;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int chunk = thread % Shape::chunks;
-    const bool inside = chunk * 8 < p.head_dim;
-    const std::uint32_t to = shared_address(queries_);
-#pragma unroll
-    for (int row = thread / Shape::chunks; row < Shape::rows; row += rows_at_once) {
-      const bool present = inside && first_row_ + row < map_.total();
+    copy_tile<Element, Shape::rows, Shape::chunks, Shape::threads>(queries_, p.head_dim, [&](int row) {
+      const bool present = first_row_ + row < map_.total();
       const std::int64_t line = map_.line(present ? first_row_ + row : first_row_);
-      copy_16(to + swizzled<Shape::chunks>(row, chunk), tensors_.q + line * p.head_dim + (present ? chunk * 8 : 0),
-              present);
-    }
+      return SourceRow<Element>{tensors_.q + line * p.head_dim, present};
+    });
   }
 
   /// K and V of keys first .. min(first + Shape::keys, last) - 1; the rest of the tile becomes 0.
@@ -119,18 +112,11 @@ class MmaAttention {
   }
 
   __device__ void load_rows(unsigned char* tile, const Element* rows, int columns, int first, int last) {
-    constexpr int rows_at_once = Shape::threads / Shape::chunks;
-    const int thread = static_cast<int>(threadIdx.x);
-    const int chunk = thread % Shape::chunks;
-    const bool inside = chunk * 8 < columns;
-    const std::uint32_t to = shared_address(tile);
     const Element* const from = rows + (map_.key_line() + first) * columns;
-#pragma unroll
-    for (int n = 0; n < Shape::keys / rows_at_once; ++n) {
-      const int row = thread / Shape::chunks + n * rows_at_once;
-      const bool present = inside && first + row < last;
-      copy_16(to + swizzled<Shape::chunks>(row, chunk), present ? from + row * columns + chunk * 8 : from, present);
-    }
+    copy_tile<Element, Shape::keys, Shape::chunks, Shape::threads>(tile, columns, [&](int row) {
+      const bool present = first + row < last;
+      return SourceRow<Element>{present ? from + row * columns : from, present};
+    });
   }
 
   /// Address of a lane's row of the four matrices of a fragment: `row` and chunk `half` (0, 1) of the first step. Later
