@@ -26,9 +26,9 @@ __device__ float feature(float x) {
   return x < 0.0f ? expf(x) : x + 1.0f;  // elu(x) + 1 without the cancellation; NaN stays
 }
 
-__device__ float4 features(float4 x) {
-  return {feature(x.x), feature(x.y), feature(x.z), feature(x.w)};
-}
+struct Features {
+  __device__ float4 operator()(float4 x) const { return {feature(x.x), feature(x.y), feature(x.z), feature(x.w)}; }
+};
 
 /// Where the keys of one batch entry lie against the chunks.
 struct KeyChunks {
@@ -61,40 +61,6 @@ __device__ long long state_place(const ChunkedShape& shape, int batch, int head_
   return ((static_cast<long long>(batch) * shape.heads_kv + head_kv) * shape.state_chunks + chunk) * shape.state_floats;
 }
 
-/// Columns first .. first + 63 of 64 rows (row `row` is the tile's first, and may be negative) to tile[row][column];
-/// zeros outside of rows 0 .. row_end - 1 and of columns below `width`.
-template <bool is_feature, class T>
-__device__ void load_rows(float* tile, const T* rows, int row, int row_end, int first, int width) {
-  for (int place = threadIdx.x; place < device_chunk * 16; place += device_threads) {
-    const int own = row + place / 16;
-    const int column = first + place % 16 * 4;
-    float4 values{0.0f, 0.0f, 0.0f, 0.0f};
-    if (own >= 0 && own < row_end && column < width) {
-      values = load_four(rows + static_cast<long long>(own) * width + column);
-      if constexpr (is_feature) values = features(values);
-    }
-    *reinterpret_cast<float4*>(tile + place * 4) = values;
-  }
-}
-
-/// The features of columns first .. end - 1 of 64 rows to tile[column - first][row]; zeros outside of rows 0 .. row_end
-/// - 1.
-template <class T>
-__device__ void load_features_transposed(float* tile, const T* rows, int row, int row_end, int first, int end,
-                                         int width) {
-  const int slices = (end - first + 31) / 32;
-  for (int place = threadIdx.x; place < slices * device_chunk * 8; place += device_threads) {
-    const int own = place / 8 % device_chunk;
-    const int column = place / (8 * device_chunk) * 32 + place % 8 * 4;
-    if (first + column >= end) continue;
-    float4 values{0.0f, 0.0f, 0.0f, 0.0f};
-    if (row + own >= 0 && row + own < row_end) {
-      values = features(load_four(rows + static_cast<long long>(row + own) * width + first + column));
-    }
-    write_transposed(tile, column, own, values);
-  }
-}
-
 /// states[chunk] = sum of phi(k) v^T and of phi(k) over the keys of one chunk.
 template <class T>
 __device__ void add_chunks(const T* k, const T* v, const long long* lengths, float* states, const ChunkedShape& shape) {
@@ -114,10 +80,10 @@ __device__ void add_chunks(const T* k, const T* v, const long long* lengths, flo
   if (chunk >= place.states_before(shape, (shape.seq_q - 1) / device_chunk)) return;
 
   const int first_key = chunk * device_chunk - place.shift;
-  load_rows<true>(keys, head_rows(k, batch, shape.heads_kv, head, shape.seq_kv, shape.dims), first_key, place.length,
-                  first_dim, shape.dims);
-  load_rows<false>(values, head_rows(v, batch, shape.heads_kv, head, shape.seq_kv, shape.dims_v), first_key,
-                   place.length, first_column, shape.dims_v);
+  load_straight<device_threads>(keys, head_rows(k, batch, shape.heads_kv, head, shape.seq_kv, shape.dims), first_key,
+                                place.length, first_dim, shape.dims, Features{});
+  load_straight<device_threads>(values, head_rows(v, batch, shape.heads_kv, head, shape.seq_kv, shape.dims_v),
+                                first_key, place.length, first_column, shape.dims_v, Unchanged{});
   __syncthreads();
 
   float* state = states + state_place(shape, batch, head, chunk);
@@ -126,8 +92,7 @@ __device__ void add_chunks(const T* k, const T* v, const long long* lengths, flo
   float sums[4][4] = {};
 #pragma unroll 8
   for (int key = 0; key < device_chunk; ++key) {
-    add_outer_product(sums, *reinterpret_cast<const float4*>(keys + key * device_chunk + dim),
-                      *reinterpret_cast<const float4*>(values + key * device_chunk + column));
+    add_outer_product(sums, read_straight(keys, key, dim), read_straight(values, key, column));
   }
   if (first_dim + dim < shape.dims && first_column + column < shape.dims_v) {
     float* to = state + (first_dim + dim) * shape.dims_v + first_column + column;
@@ -170,7 +135,7 @@ __device__ void weigh_pairs(float* pairs, float* row_sums, float* operand, const
   for (int first = 0; first < shape.dims; first += device_chunk) {
     const int end = min(first + device_chunk, shape.dims);
     __syncthreads();
-    load_features_transposed(operand, keys, first_key, length, first, end, shape.dims);
+    load_transposed<device_threads>(operand, keys, first_key, length, first, end, shape.dims, Features{});
     __syncthreads();
 #pragma unroll 8
     for (int dim = first; dim < end; ++dim)
@@ -221,8 +186,8 @@ __device__ void read_states(const T* q, const T* k, const T* v, const long long*
   const int first_row = chunk * device_chunk;
   const float* state = states + state_place(shape, batch, head_kv, max(before - 1, 0));
 
-  load_features_transposed(queries, head_rows(q, batch, shape.heads_q, head, shape.seq_q, shape.dims), first_row,
-                           shape.seq_q, 0, shape.dims, shape.dims);
+  load_transposed<device_threads>(queries, head_rows(q, batch, shape.heads_q, head, shape.seq_q, shape.dims), first_row,
+                                  shape.seq_q, 0, shape.dims, shape.dims, Features{});
   if (has_pairs) {
     weigh_pairs(pairs, row_sums, operand, queries,
                 head_rows(k, batch, shape.heads_kv, head_kv, shape.seq_kv, shape.dims), first_key, place.length, shape);
@@ -250,31 +215,29 @@ __device__ void read_states(const T* q, const T* k, const T* v, const long long*
     float sums[4][4] = {};
     for (int dim = 0; before > 0 && dim < shape.dims; dim += device_chunk) {
       __syncthreads();
-      load_rows<false>(operand, state, dim, shape.dims, first, shape.dims_v);
+      load_straight<device_threads>(operand, state, dim, shape.dims, first, shape.dims_v, Unchanged{});
       __syncthreads();
       const int end = min(device_chunk, shape.dims - dim);
 #pragma unroll 8
       for (int inner = 0; inner < end; ++inner) {
-        add_outer_product(sums, read_transposed(queries, dim + inner, row),
-                          *reinterpret_cast<const float4*>(operand + inner * device_chunk + lane_column));
+        add_outer_product(sums, read_transposed(queries, dim + inner, row), read_straight(operand, inner, lane_column));
       }
     }
     __syncthreads();
     if (has_pairs) {
-      load_rows<false>(operand, head_rows(v, batch, shape.heads_kv, head_kv, shape.seq_kv, shape.dims_v), first_key,
-                       place.length, first, shape.dims_v);
+      load_straight<device_threads>(operand, head_rows(v, batch, shape.heads_kv, head_kv, shape.seq_kv, shape.dims_v),
+                                    first_key, place.length, first, shape.dims_v, Unchanged{});
       __syncthreads();
       // Keys that all four rows see, then those that the later rows see: a value that a row does not see is never
       // multiplied, since 0 * NaN is NaN.
       for (int key = 0; key < min(row + 1, keys); ++key) {
-        add_outer_product(sums, read_transposed(pairs, key, row),
-                          *reinterpret_cast<const float4*>(operand + key * device_chunk + lane_column));
+        add_outer_product(sums, read_transposed(pairs, key, row), read_straight(operand, key, lane_column));
       }
 #pragma unroll
       for (int j = 1; j < 4; ++j) {
         if (row + j >= keys) break;
         const float4 weights = read_transposed(pairs, row + j, row);
-        const float4 value = *reinterpret_cast<const float4*>(operand + (row + j) * device_chunk + lane_column);
+        const float4 value = read_straight(operand, row + j, lane_column);
         const float weight[4] = {weights.x, weights.y, weights.z, weights.w};
 #pragma unroll
         for (int i = j; i < 4; ++i) {
