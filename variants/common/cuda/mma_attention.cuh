@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "variants/common/cuda/async_copy.cuh"
+#include "variants/common/cuda/block_view.cuh"
 #include "variants/common/cuda/dropout.cuh"
 #include "variants/common/cuda/mma.cuh"
 #include "variants/common/cuda/mma_shape.hpp"
@@ -17,9 +18,10 @@ namespace attest::cuda {
 
 /// FlashAttention-2's forward pass on the tensor cores (Dao 2023, arXiv:2307.08691, algorithm 1). A block holds
 /// Shape::rows query rows, 16 a warp; tiles of Shape::keys keys pass by, the next one on its way while one is used.
-/// Pairs says what is done pair by pair (PairTensors, NoPairs). Preconditions: head dims are multiples of 8 up to
-/// Shape::width, Shape::threads threads, Shape::shared_bytes of dynamic shared memory, grid (row blocks, slots, batch).
-template <class Element, class Shape, bool Packed, class Pairs>
+/// Pairs says what is done pair by pair (PairTensors, NoPairs), View which keys a row sees (BandView). Preconditions:
+/// head dims are multiples of 8 up to Shape::width, Shape::threads threads, Shape::shared_bytes of dynamic shared
+/// memory, grid (row blocks, slots, batch).
+template <class Element, class Shape, bool Packed, class Pairs, class View = BandView>
 class MmaAttention {
  public:
   struct Tensors {
@@ -32,10 +34,11 @@ class MmaAttention {
   };
 
   __device__ MmaAttention(const AttentionParams& params, const Tensors& tensors, const Pairs& pairs,
-                          unsigned char* memory)
+                          unsigned char* memory, const View& view = {})
       : p(params),
         tensors_(tensors),
         pairs_(pairs),
+        view_(view),
         map_{params, static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y)},
         // Causal: the last rows see the most keys, so their blocks start first.
         first_row_(static_cast<int>(gridDim.x - 1 - blockIdx.x) * Shape::rows),
@@ -49,37 +52,37 @@ class MmaAttention {
     const int from = map_.row(first_row_);
     const int to = map_.row(last_row);
     const int keys = key_count(p, tensors_.kv_lengths, map_.batch);
-    const KeySpan any = keys_of_any(p, keys, from, to);
-    const KeySpan all = keys_of_all(p, keys, from, to);
+    const TileWalk<View, Shape::keys> walk{view_.block(p, keys, from, to)};
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int number = own_row(half);
-      visible_[half] = number <= last_row ? keys_of_row(p, keys, map_.row(number)) : KeySpan{0, 0};
+      visible_[half] = number <= last_row ? view_.row(p, keys, map_.row(number)) : typename View::Row{};
     }
 
-    if (!any.empty()) {
+    if (walk.begin() < walk.end()) {
       load_queries();
       commit_copies();
-      load_tile(0, any.first, any.last);
+      load_tile(0, walk.begin(), walk.limit(walk.begin()));
       commit_copies();
       wait_for_copies<1>();
       __syncthreads();
       hold_queries();
     }
     int stage = 0;
-    for (int first = any.first; first < any.last; first += Shape::keys) {
+    for (int first = walk.begin(); first < walk.end();) {
+      const int next = walk.next(first);
       wait_for_copies<0>();
       __syncthreads();  // the tile is here, and all are done with the one before
-      if (first + Shape::keys < any.last) load_tile(stage ^ 1, first + Shape::keys, any.last);
+      if (next < walk.end()) load_tile(stage ^ 1, next, walk.limit(next));
       commit_copies();
-      const bool whole = first >= all.first && first + Shape::keys <= all.last && pairs_.absent();
-      attend(stage, first, whole);
+      attend(stage, first, walk.is_whole(first) && pairs_.absent());
       stage ^= 1;
+      first = next;
     }
     store(last_row);
   }
 
- private:
+ protected:
   static constexpr int key_blocks = Shape::keys / 8;      // of scores, 8 keys wide
   static constexpr int column_blocks = Shape::width / 8;  // of sums, 8 columns wide
   static constexpr int steps = Shape::width / 16;         // of the product with K
@@ -105,7 +108,7 @@ class MmaAttention {
     });
   }
 
-  /// K and V of keys first .. min(first + Shape::keys, last) - 1; the rest of the tile becomes 0.
+  /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
   __device__ void load_tile(int stage, int first, int last) {
     load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
     load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
@@ -149,7 +152,7 @@ class MmaAttention {
     }
     FragmentC scores[key_blocks] = {};  // 16 x keys
     multiply_keys(scores, keys_ + stage * Shape::tile_bytes);
-    if (!whole) shape(scores, first);
+    if (Pairs::shapes || !whole) shape(scores, first);
     weigh(scores, first);
     multiply_values(scores, values);
     if (taken_out != 0) give_back(scores, first, taken_out);
@@ -367,6 +370,7 @@ class MmaAttention {
   const AttentionParams& p;
   Tensors tensors_;
   Pairs pairs_;
+  View view_;
   RowMap<Packed> map_;
   int first_row_;                       // packed
   unsigned char* queries_;              // rows x width, swizzled
@@ -376,7 +380,7 @@ class MmaAttention {
   FragmentA held_[held_steps];          // 16 x width
   FragmentC sums_[column_blocks] = {};  // 16 x width
   OnlineSoftmax<4> softmax_[2];
-  KeySpan visible_[2];
+  typename View::Row visible_[2];
 };
 
 }  // namespace attest::cuda
