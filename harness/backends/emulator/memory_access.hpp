@@ -1,0 +1,304 @@
+// Loads and stores. Included once by each memory_handlers_<isa>.cpp, after memory_request.hpp.
+
+namespace attest::emulator::ATTEST_ISA {
+
+/// Counts one request of loads or stores to global memory.
+inline void count_global(LaunchState& launch, bool write, std::uint32_t sectors, std::uint32_t bytes) {
+  Counters& counters = launch.counters;
+  counters.global_bytes_moved += std::uint64_t{sectors} * sector_bytes;
+  if (write) {
+    ++counters.global_store_requests;
+    counters.global_store_sectors += sectors;
+    counters.global_store_bytes += bytes;
+  } else {
+    ++counters.global_load_requests;
+    counters.global_load_sectors += sectors;
+    counters.global_load_bytes += bytes;
+  }
+}
+
+inline void count_shared(LaunchState& launch, bool write, Wavefronts wavefronts) {
+  Counters& counters = launch.counters;
+  ++(write ? counters.shared_store_requests : counters.shared_load_requests);
+  counters.shared_wavefronts += wavefronts.taken;
+  counters.shared_wavefronts_ideal += wavefronts.ideal;
+}
+
+/// Host pointers of the lanes of a global request, checked, counted but for requests, in the footprint.
+template <unsigned Size>
+inline void resolve(const Instruction& instruction, Warp& warp, Mask active, Addresses& address, bool write,
+                    std::byte** pointer) {
+  LaunchState& launch = *warp.launch;
+  fill_inactive(address, active);
+  const Extent extent = extent_of(address);
+  AllocationView* const view =
+      extent.bits % Size == 0 ? view_of(launch, instruction.pc, extent.low, extent.high - extent.low + Size) : nullptr;
+  if (view == nullptr) {
+    resolve_lanes(instruction, warp, active, address.lane, Size, write, pointer);
+    return;
+  }
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    pointer[lane] = view->data + (address.lane[lane] - view->start);
+  std::uint32_t* const footprint = write ? view->written : view->read;
+  if (footprint != nullptr)
+    // The lanes that were filled repeat one that is active.
+    for (int lane = 0; lane < warp_lanes; ++lane) {
+      const std::uint64_t offset = address.lane[lane] - view->start;
+      footprint[offset / sector_bytes] |= ((1u << Size) - 1u) << (offset % sector_bytes);
+    }
+}
+
+/// The view of a request of all lanes side by side from an aligned address on; null where it is none.
+template <unsigned Size>
+inline AllocationView* coalesced(const Instruction& instruction, Warp& warp, Mask active, const Addresses& address) {
+  if (active != all_lanes || address.lane[0] % Size != 0 || !affine(address, std::uint64_t{Size})) return nullptr;
+  return view_of(*warp.launch, instruction.pc, address.lane[0], warp_lanes * Size);
+}
+
+/// Sectors from `address` on.
+inline std::uint32_t sectors_between(std::uint64_t address, std::uint32_t bytes) {
+  return static_cast<std::uint32_t>((address + bytes - 1) / sector_bytes - address / sector_bytes + 1);
+}
+
+template <unsigned Element, unsigned Vector>
+void load_global_at(const Instruction& instruction, Warp& warp, Mask active, Addresses& address) {
+  using Memory = typename ElementType<Element>::Memory;
+  constexpr unsigned size = Element * Vector;
+  LaunchState& launch = *warp.launch;
+  if (AllocationView* const view = coalesced<size>(instruction, warp, active, address)) {
+    const std::uint64_t offset = address.lane[0] - view->start;
+    if (launch.sanitize) [[unlikely]]
+      check_global_read(instruction, warp, active, address.lane, size);
+    const auto* const from = reinterpret_cast<const Memory*>(view->data + offset);
+    if (launch.count) {
+      count_global(launch, false, sectors_between(address.lane[0], warp_lanes * size), warp_lanes * size);
+      mark_bytes(view->read, offset, warp_lanes * size);
+    }
+    set_registers<Element, Vector>(instruction, warp, active, [&](int lane, unsigned element) {
+      return from[static_cast<unsigned>(lane) * Vector + element];
+    });
+    return;
+  }
+  std::byte* pointer[warp_lanes];
+  resolve<size>(instruction, warp, active, address, false, pointer);
+  if (launch.sanitize) [[unlikely]]
+    check_global_read(instruction, warp, active, address.lane, size);
+  if (launch.count)
+    count_global(launch, false, sectors_of(address, active), static_cast<std::uint32_t>(std::popcount(active)) * size);
+  set_registers<Element, Vector>(instruction, warp, active, [&](int lane, unsigned element) {
+    Memory value;
+    std::memcpy(&value, pointer[lane] + element * Element, Element);
+    return value;
+  });
+}
+
+template <unsigned Element, unsigned Vector>
+void store_global_at(const Instruction& instruction, Warp& warp, Mask active, Addresses& address) {
+  using Memory = typename ElementType<Element>::Memory;
+  constexpr unsigned size = Element * Vector;
+  LaunchState& launch = *warp.launch;
+  if (AllocationView* const view = coalesced<size>(instruction, warp, active, address)) {
+    const std::uint64_t offset = address.lane[0] - view->start;
+    read_data<Element, Vector>(instruction, warp, 1, reinterpret_cast<Memory*>(view->data + offset));
+    mark_bytes(view->written, offset, warp_lanes * size);
+    if (launch.count)
+      count_global(launch, true, sectors_between(address.lane[0], warp_lanes * size), warp_lanes * size);
+    if (launch.sanitize) [[unlikely]]
+      note_global_write(instruction, warp, active, address.lane, size);
+    return;
+  }
+  std::byte* pointer[warp_lanes];
+  resolve<size>(instruction, warp, active, address, true, pointer);
+  Memory data[warp_lanes * Vector];
+  read_data<Element, Vector>(instruction, warp, 1, data);
+  for (Mask rest = active; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    std::memcpy(pointer[lane], data + static_cast<unsigned>(lane) * Vector, size);
+  }
+  if (launch.count)
+    count_global(launch, true, sectors_of(address, active), static_cast<std::uint32_t>(std::popcount(active)) * size);
+  if (launch.sanitize) [[unlikely]]
+    note_global_write(instruction, warp, active, address.lane, size);
+}
+
+/// Throws where an access is beyond the block's shared memory or misaligned. Fills inactive lanes.
+template <unsigned Size>
+inline void check_offsets(const Warp& warp, Mask active, Offsets& offset) {
+  fill_inactive(offset, active);
+  const OffsetExtent extent = extent_of(offset);
+  if (extent.bits % Size != 0 || std::uint64_t{extent.high} + Size > warp.block->shared_bytes) [[unlikely]]
+    throw_shared_fault(warp, active, offset.lane, Size);
+}
+
+/// Whether all lanes lie side by side from an aligned offset on, within shared memory.
+template <unsigned Size>
+inline bool side_by_side(const Warp& warp, Mask active, const Offsets& offset) {
+  return active == all_lanes && offset.lane[1] - offset.lane[0] == Size && offset.lane[0] % Size == 0 &&
+         std::uint64_t{offset.lane[0]} + warp_lanes * Size <= warp.block->shared_bytes &&
+         affine(offset, std::uint32_t{Size});
+}
+
+template <unsigned Size>
+inline constexpr std::uint32_t phases = Size <= 4 ? 1 : Size / 4;
+
+template <unsigned Element, unsigned Vector>
+void load_shared_at(const Instruction& instruction, Warp& warp, Mask active, Offsets& offset, Access access) {
+  using Memory = typename ElementType<Element>::Memory;
+  constexpr unsigned size = Element * Vector;
+  LaunchState& launch = *warp.launch;
+  const std::byte* const shared = warp.block->shared;
+  if (side_by_side<size>(warp, active, offset)) {
+    if (launch.sanitize) [[unlikely]]
+      check_shared_read(instruction, warp, active, offset.lane, size, access);
+    if (launch.count) count_shared(launch, false, {phases<size>, phases<size>});
+    const auto* const from = reinterpret_cast<const Memory*>(shared + offset.lane[0]);
+    set_registers<Element, Vector>(instruction, warp, active, [&](int lane, unsigned element) {
+      return from[static_cast<unsigned>(lane) * Vector + element];
+    });
+    return;
+  }
+  check_offsets<size>(warp, active, offset);
+  if (launch.sanitize) [[unlikely]]
+    check_shared_read(instruction, warp, active, offset.lane, size, access);
+  if (affine(offset, 0u)) {
+    Memory values[Vector];
+    std::memcpy(values, shared + offset.lane[0], size);
+    if (launch.count)
+      count_shared(launch, false,
+                   active == all_lanes ? Wavefronts{phases<size>, phases<size>} : wavefronts_of<size>(offset, active));
+    set_registers<Element, Vector>(instruction, warp, active, [&](int, unsigned element) { return values[element]; });
+    return;
+  }
+  if (launch.count) count_shared(launch, false, wavefronts_of<size>(offset, active));
+  set_registers<Element, Vector>(instruction, warp, active, [&](int lane, unsigned element) {
+    Memory value;
+    std::memcpy(&value, shared + offset.lane[lane] + element * Element, Element);
+    return value;
+  });
+}
+
+template <unsigned Element, unsigned Vector>
+void store_shared_at(const Instruction& instruction, Warp& warp, Mask active, Offsets& offset, Access access) {
+  using Memory = typename ElementType<Element>::Memory;
+  constexpr unsigned size = Element * Vector;
+  LaunchState& launch = *warp.launch;
+  std::byte* const shared = warp.block->shared;
+  const bool contiguous = side_by_side<size>(warp, active, offset);
+  if (contiguous && !launch.sanitize) [[likely]] {
+    read_data<Element, Vector>(instruction, warp, 1, reinterpret_cast<Memory*>(shared + offset.lane[0]));
+    if (launch.count) count_shared(launch, true, {phases<size>, phases<size>});
+    return;
+  }
+  if (!contiguous) check_offsets<size>(warp, active, offset);
+  alignas(64) Memory data[warp_lanes * Vector];
+  read_data<Element, Vector>(instruction, warp, 1, data);
+  if (launch.sanitize) [[unlikely]]
+    check_shared_write(instruction, warp, active, offset.lane, size, access, reinterpret_cast<std::byte*>(data));
+  if (launch.count) count_shared(launch, true, wavefronts_of<size>(offset, active));
+  // Of lanes that write to one place the highest wins; PTX leaves it open.
+  for (Mask rest = active; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    std::memcpy(shared + offset.lane[lane], data + static_cast<unsigned>(lane) * Vector, size);
+  }
+}
+
+template <unsigned Element, unsigned Vector>
+void load_global(const Instruction& instruction, Warp& warp, Mask active) {
+  Addresses address;
+  read_addresses(instruction, warp, Vector, instruction.immediate, address);
+  load_global_at<Element, Vector>(instruction, warp, active, address);
+}
+
+template <unsigned Element, unsigned Vector>
+void store_global(const Instruction& instruction, Warp& warp, Mask active) {
+  Addresses address;
+  read_addresses(instruction, warp, 0, instruction.immediate, address);
+  store_global_at<Element, Vector>(instruction, warp, active, address);
+}
+
+template <unsigned Element, unsigned Vector, Access How>
+void load_shared(const Instruction& instruction, Warp& warp, Mask active) {
+  Offsets offset;
+  read_offsets(instruction, warp, Vector, instruction.immediate, active, Element * Vector, offset);
+  load_shared_at<Element, Vector>(instruction, warp, active, offset, How);
+}
+
+template <unsigned Element, unsigned Vector, Access How>
+void store_shared(const Instruction& instruction, Warp& warp, Mask active) {
+  Offsets offset;
+  read_offsets(instruction, warp, 0, instruction.immediate, active, Element * Vector, offset);
+  store_shared_at<Element, Vector>(instruction, warp, active, offset, How);
+}
+
+/// Whether every active lane points into the allocations.
+inline bool all_global(const Addresses& address, Mask active) {
+  std::uint64_t outside = 0;
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    outside |= (active >> lane & 1u) != 0 &&
+                       static_cast<std::int64_t>(address.lane[lane]) < static_cast<std::int64_t>(global_base)
+                   ? 1u
+                   : 0u;
+  return outside == 0;
+}
+
+inline void subtract_window(const Addresses& address, std::uint64_t window, Offsets& offset) {
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    offset.lane[lane] = static_cast<std::uint32_t>(address.lane[lane] - window);
+}
+inline Addresses minus_window(const Addresses& address, std::uint64_t window) {
+  Addresses result;
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    result.lane[lane] = address.lane[lane] - window;
+  return result;
+}
+
+template <unsigned Element, unsigned Vector, Access How>
+void load_generic(const Instruction& instruction, Warp& warp, Mask active) {
+  Addresses address;
+  read_addresses(instruction, warp, Vector, instruction.immediate, address);
+  if (all_global(address, active)) {
+    load_global_at<Element, Vector>(instruction, warp, active, address);
+    return;
+  }
+  const GenericLanes lanes = classify(address.lane, active);
+  if (lanes.shared != 0) {
+    Offsets offset;
+    subtract_window(address, shared_window, offset);
+    load_shared_at<Element, Vector>(instruction, warp, lanes.shared, offset, How);
+  }
+  if (lanes.local != 0)
+    load_quiet(QuietSpace::local, instruction, warp, lanes.local, minus_window(address, local_window).lane, Element,
+               Vector);
+  if (lanes.parameter != 0)
+    load_quiet(QuietSpace::parameter, instruction, warp, lanes.parameter, minus_window(address, param_window).lane,
+               Element, Vector);
+  if (lanes.global != 0) load_global_at<Element, Vector>(instruction, warp, lanes.global, address);
+}
+
+template <unsigned Element, unsigned Vector, Access How>
+void store_generic(const Instruction& instruction, Warp& warp, Mask active) {
+  Addresses address;
+  read_addresses(instruction, warp, 0, instruction.immediate, address);
+  if (all_global(address, active)) {
+    store_global_at<Element, Vector>(instruction, warp, active, address);
+    return;
+  }
+  const GenericLanes lanes = classify(address.lane, active);
+  if (lanes.parameter != 0) {
+    const int lane = std::countr_zero(lanes.parameter);
+    throw KernelFault{.kind = FaultKind::invalid_address_space,
+                      .lane = lane,
+                      .address = address.lane[lane],
+                      .detail = "store to the parameters of an entry, which are constant"};
+  }
+  if (lanes.shared != 0) {
+    Offsets offset;
+    subtract_window(address, shared_window, offset);
+    store_shared_at<Element, Vector>(instruction, warp, lanes.shared, offset, How);
+  }
+  if (lanes.local != 0)
+    store_local(instruction, warp, lanes.local, minus_window(address, local_window).lane, Element, Vector);
+  if (lanes.global != 0) store_global_at<Element, Vector>(instruction, warp, lanes.global, address);
+}
+
+}  // namespace attest::emulator::ATTEST_ISA
