@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <fmt/format.h>
 
 #include "harness/backends/emulator/memory_handlers.hpp"
 #include "harness/backends/emulator/memory_modifiers.hpp"
@@ -106,7 +105,10 @@ const std::array<std::string_view, 14> conversion_forms = {
 const std::array<std::string_view, 4> space_forms = {"global", "shared", "local", "param"};
 
 std::string joined(Words words) {
-  return fmt::format("{}", fmt::join(words, "."));
+  std::string text;
+  for (const std::string_view word : words)
+    text.append(text.empty() ? "" : ".").append(word);
+  return text;
 }
 
 template <std::size_t Count>
@@ -142,7 +144,7 @@ std::vector<std::string> known_address_forms() {
   std::vector<std::string> forms;
   const auto add = [&](std::string_view opcode, const auto& list) {
     for (const std::string_view form : list)
-      forms.push_back(fmt::format("{}.{}", opcode, form));
+      forms.push_back(std::string(opcode).append(".").append(form));
   };
   add("cvta", conversion_forms);
   add("isspacep", space_forms);
