@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,12 +56,29 @@ struct MergeOptions {
   std::vector<std::string> in;
 };
 
+struct EmulateOptions {
+  std::string file;
+  std::string entry;  ///< empty: the only one
+  std::string grid;
+  std::string block;
+  std::uint64_t shared = 0;
+  std::vector<std::string> arguments;
+  bool sanitize = true;
+  bool wide_accumulation = false;
+  bool contract = false;
+  int threads = 0;
+  std::uint64_t instruction_budget = 0;
+  double deadline_seconds = 120.0;
+  std::uint64_t warp_order = 0;
+};
+
 // Each runs one command, writes its result to standard output and throws Error where that cannot be.
 ExitCode list_command(const CommonOptions& common, const ListOptions& options);
 ExitCode check_command(const CommonOptions& common, const CheckOptions& options);
 ExitCode sweep_command(const CommonOptions& common, const SweepCommandOptions& options);
 ExitCode report_command(const CommonOptions& common, const ReportOptions& options);
 ExitCode merge_command(const CommonOptions& common, const MergeOptions& options);
+ExitCode emulate_command(const CommonOptions& common, const EmulateOptions& options);
 ExitCode peaks_command(const CommonOptions& common, const OptionTexts& flags);
 ExitCode doctor_command(const CommonOptions& common);
 

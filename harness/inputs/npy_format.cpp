@@ -243,6 +243,10 @@ std::string npy_preamble(DType dtype, const Shape& shape) {
   if (dtype == DType::f16) descr = "<f2";
   if (dtype == DType::i64) descr = "<i8";
   if (dtype == DType::boolean) descr = "|b1";
+  return npy_preamble(descr, shape);
+}
+
+std::string npy_preamble(std::string_view descr, const Shape& shape) {
   std::string dimensions;
   for (const std::int64_t extent : shape)
     dimensions += fmt::format("{}{}", dimensions.empty() ? "" : ", ", extent);

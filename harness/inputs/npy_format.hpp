@@ -34,5 +34,7 @@ Tensor read_npy_array(const ReadBytes& read, std::uint64_t total_bytes, std::str
 /// Magic, version 1.0 and header of a tensor, padded to 64 bytes. bf16, which numpy has no type for, is described as
 /// f32.
 std::string npy_preamble(DType dtype, const Shape& shape);
+/// The same for elements that `descr` describes as numpy does, such as "<i4".
+std::string npy_preamble(std::string_view descr, const Shape& shape);
 
 }  // namespace attest

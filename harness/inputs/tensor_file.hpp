@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "harness/core/tensor.hpp"
 
@@ -25,5 +28,17 @@ TensorStorage read_tensor_file(const std::string& path);
 
 /// Writes a .npz archive of stored (not deflated) arrays, whole or not at all (a temporary file, then rename).
 void write_npz(const std::string& path, const TensorSet& tensors);
+
+/// One array to be written as .npy: elements as `descr` says, such as "<i4", and their bytes.
+struct NpyOutput {
+  std::string path;
+  std::string_view descr;
+  Shape shape;
+  std::span<const std::byte> payload;
+};
+
+/// Writes .npy files, each whole or not at all; none is put in its place before all are on the disk. Throws Error
+/// (exit 4) naming the file.
+void write_npy(std::span<const NpyOutput> outputs);
 
 }  // namespace attest
