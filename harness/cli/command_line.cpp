@@ -77,6 +77,10 @@ class CommandLine {
   static void add_option(CLI::App* to, const std::string& name, OptionTexts& texts) {
     std::string flag = "--" + (name == "backends" ? "backend" : name);
     std::replace(flag.begin(), flag.end(), '_', '-');
+    if (name == "sanitize") {
+      to->add_flag_callback(flag, [&texts, name, flag] { texts[name] = {"on", flag}; });
+      return;
+    }
     to->add_option_function<std::string>(flag, [&texts, name, flag](const std::string& value) {
       texts[name] = {value, flag};
     });
@@ -97,7 +101,8 @@ class CommandLine {
     check->add_option("--kernel", options.kernels);
     check->add_option("--inputs", options.inputs);
     add_json(check);
-    for (const char* option : {"backends", "threads", "seed", "check_budget", "deadline_seconds", "memory_limit"})
+    for (const char* option :
+         {"backends", "threads", "seed", "check_budget", "deadline_seconds", "memory_limit", "sanitize"})
       add_option(check, option, options.flags);
     if (name == "bench") {
       for (const char* option : {"rounds", "min_samples", "max_seconds"})

@@ -5,8 +5,12 @@
 #include <sstream>
 
 #include "harness/backends/backend.hpp"
+#include "harness/backends/cuda/cuda_backend.hpp"
+#include "harness/backends/emulator/form.hpp"
 #include "harness/cli/commands.hpp"
 #include "harness/cli/text_table.hpp"
+#include "harness/core/device_module.hpp"
+#include "harness/core/error.hpp"
 #include "harness/core/registry.hpp"
 #include "harness/inputs/generators.hpp"
 #include "harness/measure/machine.hpp"
@@ -46,6 +50,35 @@ Finding find_data() {
   return {"real activations (minilm)", false, "no variant is in this build"};
 }
 
+std::vector<Finding> find_cuda() {
+  std::vector<Finding> result;
+  const bool compiled = !device_compiler().empty();
+  result.push_back({"nvcc at build time", compiled,
+                    compiled ? fmt::format("nvcc {}", device_compiler())
+                             : "the CUDA kernels are absent; run.sh installs NVIDIA's compiler"});
+  std::size_t bytes = 0;
+  for (const DeviceModule& module : device_modules())
+    bytes += module.ptx.size();
+  result.push_back({"device code", !device_modules().empty(),
+                    fmt::format("{} modules of PTX for sm_80, {}", device_modules().size(),
+                                format_bytes(static_cast<double>(bytes)))});
+  try {
+    result.push_back({"emulator", true, fmt::format("executes with {}", emulator::name_of(emulator::chosen_isa()))});
+  } catch (const std::exception& error) {
+    result.push_back({"emulator", false, error.what()});
+  }
+  try {
+    const DeviceFacts device = cuda_device();
+    result.push_back({"CUDA device", true,
+                      fmt::format("{}, compute capability {}.{}, {} multiprocessors; driver {} of CUDA {}.{}",
+                                  device.name, device.compute_major, device.compute_minor, device.multiprocessors,
+                                  driver_library(), device.driver_version / 1000, device.driver_version % 1000 / 10)});
+  } catch (const Error& error) {
+    result.push_back({"CUDA device", false, error.what()});
+  }
+  return result;
+}
+
 std::vector<Finding> findings() {
   std::vector<Finding> result;
   result.push_back({"variants", !registered_variants().empty(),
@@ -54,6 +87,8 @@ std::vector<Finding> findings() {
     const Support available = backend->available();
     result.push_back({fmt::format("backend {}", backend->name()), available.supported, available.reason});
   }
+  for (Finding& finding : find_cuda())
+    result.push_back(std::move(finding));
   const Peaks peaks = measure_flop_peak(1);
   result.push_back({"instruction set", true,
                     fmt::format("{}, {:.0f} GFLOP/s in f32 on one thread", peaks.isa,

@@ -48,8 +48,13 @@ class CellRun {
       if (prepare()) {
         execute();
         prove();
-        if (job_.timing && record_.verdict.has_passed()) time();
+        judge_findings();
+        if (job_.timing && backend_.has_clock() && record_.verdict.has_passed()) time();
       }
+    } catch (const DeviceError& error) {
+      record_.verdict = {Outcome::failed, error.what()};
+      record_.rounds.clear();
+      if (execution_) note_device();
     } catch (const std::bad_alloc&) {
       record_.verdict = {Outcome::oom, "memory ran out"};
       record_.rounds.clear();
@@ -72,7 +77,8 @@ class CellRun {
     const Support support = supports(*entry_.variant, *entry_.kernel, problem_, presence_of(inputs_));
     if (!support) return unsupported(support);
     describe_cell(record_, entry_, problem_, job_.tensors);
-    execution_ = backend_.prepare(*entry_.variant, *entry_.kernel, problem_, inputs_, job_.key.threads);
+    execution_ = backend_.prepare(*entry_.variant, *entry_.kernel, problem_, inputs_, job_.key.threads,
+                                  {.sanitize = job_.sanitize});
     return true;
   }
 
@@ -93,6 +99,22 @@ class CellRun {
     record_.workspace_bytes_measured = static_cast<std::int64_t>(execution_->workspace_measured());
     record_.tensor_bytes = static_cast<std::int64_t>(storage_.bytes()) + output_bytes();
     record_.output_hash = hash_outputs(execution_->outputs());
+    note_device();
+  }
+
+  void note_device() {
+    record_.counts = execution_->counts();
+    record_.resources = execution_->resources();
+    record_.findings = execution_->findings();
+  }
+
+  // Right results do not excuse a race: another device may run it in another order.
+  void judge_findings() {
+    if (record_.findings.empty()) return;
+    const std::size_t more = record_.findings.size() - 1;
+    const std::string others = more == 0 ? "" : fmt::format(" (and {} more)", more);
+    const std::string wrong = record_.verdict.has_passed() ? "" : "; and " + record_.verdict.reason;
+    record_.verdict = {Outcome::failed, record_.findings.front().message + others + wrong};
   }
 
   std::int64_t output_bytes() const {
@@ -223,6 +245,7 @@ CellJob job_of(const PlannedCell& cell) {
   job.seed = cell.options.seed;
   job.check_budget = cell.options.check_budget;
   job.check_threads = usable_threads();
+  job.sanitize = cell.options.sanitize;
   // Beside what is predicted: the program and its libraries, the reference, and 128 MiB of reserved (not used) address
   // space a thread for its stack and its heap. Generated inputs are held in double for a moment.
   constexpr double slack = 1.5e9;
@@ -230,6 +253,12 @@ CellJob job_of(const PlannedCell& cell) {
   const double threads = cell.key.threads + job.check_threads;
   const double bytes = std::min(2.0 * cell.predicted_bytes, static_cast<double>(memory_budget(cell.options)));
   job.address_space_bytes = static_cast<std::uint64_t>(bytes + slack + slack_per_thread * threads);
+  // The emulator's host threads each note which bytes were touched: two bits a byte.
+  if (cell.key.backend == "emulated") {
+    job.address_space_bytes += static_cast<std::uint64_t>(bytes * 0.25 * (cell.key.threads + 1));
+  }
+  // A driver reserves addresses for all memory of the machine and its devices.
+  if (cell.key.backend == "cuda") job.address_space_bytes = 0;
   return job;
 }
 
@@ -281,8 +310,9 @@ void summarise_rounds(CellRecord& record, double best_peak) {
 std::string reproduce_line(const CellRecord& record, const std::string& tensors) {
   const std::string inputs =
       tensors.empty() ? fmt::format("--inputs {}", record.key.inputs) : fmt::format("--tensors '{}'", tensors);
-  return fmt::format("attest check '{}' --kernel {} --backend {} {} --threads {} --seed {}", record.key.problem,
-                     record.key.kernel, record.key.backend, inputs, record.key.threads, record.seed);
+  const std::string sanitize = record.findings.empty() ? "" : " --sanitize";
+  return fmt::format("attest check '{}' --kernel {} --backend {} {} --threads {} --seed {}{}", record.key.problem,
+                     record.key.kernel, record.key.backend, inputs, record.key.threads, record.seed, sanitize);
 }
 
 }  // namespace attest

@@ -30,6 +30,7 @@ struct CellJob {
   std::optional<std::uint64_t> proven_hash;  ///< of outputs proved by an earlier process: equal bits need no new proof
   std::optional<ExpectedJob> expected;
   std::optional<RoundJob> timing;
+  bool sanitize = false;                  ///< DeviceOptions::sanitize
   std::uint64_t address_space_bytes = 0;  ///< limit of the worker; 0: none
 };
 
@@ -42,7 +43,8 @@ CellJob job_from_json(const nlohmann::ordered_json& json);
 
 /// Runs one cell in this process: inputs, kernel, proof, and when asked and proved, time. The record has at most one
 /// round, and never a time without a passed (or suspect) verdict. A kernel that does not support the problem is
-/// `unsupported`, memory that cannot be had is `oom`. Throws Error for a job that makes no sense.
+/// `unsupported`, memory that cannot be had is `oom`, a device's error or a finding of its checks is `failed`. Throws
+/// Error for a job that makes no sense.
 CellRecord run_cell(const CellJob& job);
 
 /// Fills what the problem alone says of a record: FLOPs, bytes, predicted workspace, the line that reproduces it.

@@ -18,6 +18,7 @@ nlohmann::ordered_json to_json(const CellJob& job) {
             {"seed", job.seed},
             {"check_budget", job.check_budget},
             {"check_threads", job.check_threads},
+            {"sanitize", job.sanitize},
             {"address_space_bytes", job.address_space_bytes}};
   if (job.proven_hash) json["proven_hash"] = *job.proven_hash;
   if (job.expected) json["expected"] = {{"rtol", job.expected->rtol}, {"atol", job.expected->atol}};
@@ -44,6 +45,7 @@ CellJob job_from_json(const nlohmann::ordered_json& json) {
     json.at("seed").get_to(job.seed);
     json.at("check_budget").get_to(job.check_budget);
     json.at("check_threads").get_to(job.check_threads);
+    json.at("sanitize").get_to(job.sanitize);
     json.at("address_space_bytes").get_to(job.address_space_bytes);
     if (json.contains("proven_hash")) job.proven_hash = json.at("proven_hash").get<std::uint64_t>();
     if (json.contains("expected")) {

@@ -56,6 +56,16 @@ std::vector<std::string> words(std::string_view text) {
   }
 }
 
+bool yes_or_no(const OptionText& text) {
+  for (const std::string_view yes : {"on", "true", "1"}) {
+    if (text.value == yes) return true;
+  }
+  for (const std::string_view no : {"off", "false", "0"}) {
+    if (text.value == no) return false;
+  }
+  complain(text.place, fmt::format("'{}' is unknown", text.value), "give on or off");
+}
+
 struct Setter {
   std::string_view name;
   void (*set)(SweepOptions&, const OptionText&);
@@ -63,7 +73,7 @@ struct Setter {
 
 constexpr int greatest_threads = 4096;
 
-const std::array<Setter, 9> setters{
+const std::array<Setter, 10> setters{
     {{"backends",
       [](SweepOptions& options, const OptionText& text) {
         options.backends = words(text.value);
@@ -86,6 +96,7 @@ const std::array<Setter, 9> setters{
      {"min_samples",
       [](SweepOptions& options, const OptionText& text) { options.min_samples = whole(text, 6, 10'000); }},
      {"rounds", [](SweepOptions& options, const OptionText& text) { options.rounds = whole(text, 0, 1000); }},
+     {"sanitize", [](SweepOptions& options, const OptionText& text) { options.sanitize = yes_or_no(text); }},
      {"seed", [](SweepOptions& options,
                  const OptionText& text) { options.seed = whole<std::uint64_t>(text, 0, ~std::uint64_t{0}); }},
      {"threads", [](SweepOptions& options, const OptionText& text) {

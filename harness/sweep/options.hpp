@@ -19,6 +19,7 @@ struct SweepOptions {
   std::vector<int> threads;                ///< one cell each; empty: every CPU that the process may use
   std::uint64_t seed = 1;                  ///< of inputs, row samples and the order of kernels
   double check_budget = 2e8;               ///< VerifyOptions::budget
+  bool sanitize = false;                   ///< emulated cells are checked for races, uninitialised reads and the like
   std::vector<std::string> backends = {};  ///< empty: cpu
 };
 

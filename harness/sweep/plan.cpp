@@ -24,9 +24,17 @@ constexpr double worker_seconds = 0.03;
 // Keys times head dims that the reference works through in a second on one thread, roughly.
 constexpr double reference_rate = 1.5e8;
 
+// Emulated FLOPs a second: the emulator is fast where one instruction does many.
+double emulated_rate(const PlannedCell& cell) {
+  const bool by_mma =
+      cell.problem.dtype != DType::f32 && cell.entry.kernel->name.find("naive") == std::string_view::npos;
+  return (by_mma ? 5e9 : 3e8) * cell.key.threads;
+}
+
 double guessed_seconds(const PlannedCell& cell) {
-  const double once = flops_of(*cell.entry.variant, *cell.entry.kernel, cell.problem) /
-                      guessed_rate(*cell.entry.kernel, cell.key.threads);
+  const double rate =
+      cell.key.backend == "emulated" ? emulated_rate(cell) : guessed_rate(*cell.entry.kernel, cell.key.threads);
+  const double once = flops_of(*cell.entry.variant, *cell.entry.kernel, cell.problem) / rate;
   const double checking =
       std::min(cell.options.check_budget, exact_flops(cell.problem) / 4.0) / (reference_rate * usable_threads());
   const double samples =
@@ -47,6 +55,8 @@ void judge(PlannedCell& cell, const Presence& presence, const Support& inputs_su
   }
   cell.predicted_bytes = predicted_tensor_bytes(variant, cell.problem, presence) +
                          static_cast<double>(kernel.workspace_bytes(cell.problem, cell.key.threads));
+  // The emulated device's memory is this process's too.
+  if (cell.key.backend == "emulated") cell.predicted_bytes *= 2.0;
   const auto budget = static_cast<double>(memory_budget(cell.options));
   if (cell.predicted_bytes > budget) {
     cell.verdict = Verdict{Outcome::skipped, fmt::format("needs {} and may take {}", format_bytes(cell.predicted_bytes),
@@ -67,6 +77,7 @@ PlannedCell bare_cell(const KernelEntry& entry, std::string_view backend, const 
   cell.entry = entry;
   cell.problem = problem;
   cell.options = options;
+  if (!find_backend(backend).has_clock()) cell.options.rounds = 0;
   return cell;
 }
 

@@ -85,7 +85,7 @@ class CpuBackend final : public Backend {
   bool runs(const Kernel& kernel) const override { return kernel.backend == "cpu"; }
 
   std::unique_ptr<Execution> prepare(const Variant& variant, const Kernel& kernel, const Problem& problem,
-                                     const TensorSet& inputs, int threads) override {
+                                     const TensorSet& inputs, int threads, const DeviceOptions&) override {
     if (threads < 1) complain("threads", fmt::format("{} is out of range", threads), "give 1 or more");
     const Support support = supports(variant, kernel, problem, presence_of(inputs));
     if (!support) {
