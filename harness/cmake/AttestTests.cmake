@@ -7,10 +7,12 @@ find_program(ATTEST_PYTHON NAMES python3 HINTS /usr/bin NO_DEFAULT_PATH REQUIRED
 add_library(attest_test_support INTERFACE)
 target_link_libraries(attest_test_support INTERFACE attest::options Boost::unit_test_framework attest::cli attest::sweep
   attest::reports attest::variants nlohmann_json::nlohmann_json xtensor rapidcheck)
+add_dependencies(attest_test_support attest_cuda)
 target_compile_definitions(attest_test_support INTERFACE BOOST_TEST_DYN_LINK
   ATTEST_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
   ATTEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
   ATTEST_BINARY="$<TARGET_FILE:attest>"
+  ATTEST_CUDA_LIBRARY="$<TARGET_FILE:attest_cuda>"
   ATTEST_PYTHON="${ATTEST_PYTHON}")
 
 # attest_add_test(NAME SOURCES...): a Boost.Test program, run by ctest under its name.
