@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "variants/common/cuda/block_view.cuh"
 #include "variants/common/cuda/dropout.cuh"
 #include "variants/common/cuda/online_softmax.cuh"
 #include "variants/common/cuda/pair_terms.cuh"
@@ -16,7 +17,7 @@ namespace attest::cuda {
 /// keys pass by. Thread (x, y) takes rows 4y .. 4y + 3, of a tile the keys x + 16n, and of the output Shape::width / 16
 /// columns. Preconditions: head dims up to Shape::width, Shape::threads threads, Shape::shared_bytes of dynamic shared
 /// memory, grid (row blocks, slots, batch).
-template <class Shape, bool Packed, class Pairs>
+template <class Shape, bool Packed, class Pairs, class View = BandView>
 class SimtAttention {
  public:
   struct Tensors {
@@ -29,10 +30,11 @@ class SimtAttention {
   };
 
   __device__ SimtAttention(const AttentionParams& params, const Tensors& tensors, const Pairs& pairs,
-                           unsigned char* memory)
+                           unsigned char* memory, const View& view = {})
       : p(params),
         tensors_(tensors),
         pairs_(pairs),
+        view_(view),
         map_{params, static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y)},
         // Causal: the last rows see the most keys, so their blocks start first.
         first_row_(static_cast<int>(gridDim.x - 1 - blockIdx.x) * Shape::rows),
@@ -46,26 +48,26 @@ class SimtAttention {
     const int from = map_.row(first_row_);
     const int to = map_.row(last_row);
     const int keys = key_count(p, tensors_.kv_lengths, map_.batch);
-    const KeySpan any = keys_of_any(p, keys, from, to);
-    const KeySpan all = keys_of_all(p, keys, from, to);
+    const TileWalk<View, Shape::keys> walk{view_.block(p, keys, from, to)};
 #pragma unroll
     for (int n = 0; n < own_rows; ++n) {
       const int number = own_row(n);
-      visible_[n] = number <= last_row ? keys_of_row(p, keys, map_.row(number)) : KeySpan{0, 0};
+      visible_[n] = number <= last_row ? view_.row(p, keys, map_.row(number)) : typename View::Row{};
     }
 
-    if (!any.empty()) {
+    if (walk.begin() < walk.end()) {
       load_queries();
-      load_tile(0, any.first, any.last);
+      load_tile(0, walk.begin(), walk.limit(walk.begin()));
       commit_copies();
     }
     int stage = 0;
-    for (int first = any.first; first < any.last; first += Shape::keys) {
+    for (int first = walk.begin(); first < walk.end();) {
+      const int next = walk.next(first);
       wait_for_copies<0>();
       __syncthreads();  // the tile is here, and all are done with the one before
-      if (first + Shape::keys < any.last) load_tile(stage ^ 1, first + Shape::keys, any.last);
+      if (next < walk.end()) load_tile(stage ^ 1, next, walk.limit(next));
       commit_copies();
-      const bool whole = first >= all.first && first + Shape::keys <= all.last && pairs_.absent();
+      const bool whole = walk.is_whole(first) && pairs_.absent();
       float scores[own_rows][own_keys] = {};
       multiply_keys(scores, keys_ + stage * Shape::tile_bytes);
       if (Pairs::shapes || !whole) shape(scores, first);
@@ -78,11 +80,12 @@ class SimtAttention {
         multiply_values<true>(values_ + stage * Shape::tile_bytes);
       }
       stage ^= 1;
+      first = next;
     }
     store(last_row);
   }
 
- private:
+ protected:
   static constexpr int own_rows = Shape::own_rows;
   static constexpr int own_keys = Shape::own_keys;
   static constexpr int vector = Shape::width >= 64 ? 4 : 2;              // neighbouring columns of a thread
@@ -114,7 +117,7 @@ class SimtAttention {
     });
   }
 
-  /// K and V of keys first .. min(first + Shape::keys, last) - 1; the rest of the tile becomes 0.
+  /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
   __device__ void load_tile(int stage, int first, int last) {
     load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
     load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
@@ -283,6 +286,7 @@ class SimtAttention {
   const AttentionParams& p;
   Tensors tensors_;
   Pairs pairs_;
+  View view_;
   RowMap<Packed> map_;
   int first_row_;           // packed
   unsigned char* queries_;  // rows x width, swizzled
@@ -291,7 +295,7 @@ class SimtAttention {
   float* weights_;          // rows x keys, of the tile in work
   float sums_[own_rows][vectors * vector] = {};
   OnlineSoftmax<Shape::side> softmax_[own_rows];
-  KeySpan visible_[own_rows];
+  typename View::Row visible_[own_rows];
 };
 
 }  // namespace attest::cuda
