@@ -5,5 +5,6 @@
 namespace attest::sliding_window {
 
 extern const Kernel cpu_banded;
+extern const Kernel cuda_banded;
 
 }  // namespace attest::sliding_window

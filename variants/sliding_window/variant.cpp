@@ -13,7 +13,7 @@ namespace attest::sliding_window {
 namespace {
 
 const SlidingWindowSpec spec;
-const std::array kernels{cpu_banded};
+const std::array kernels{cpu_banded, cuda_banded};
 constexpr std::array parameters{
     ParameterSpec{"global", "0", "the first positions that see and are seen by all (Longformer); 0 to skv"},
 };

@@ -51,21 +51,21 @@ Arithmetic tile_arithmetic(const Problem& problem) {
   return arithmetic;
 }
 
-std::string tile_entry(std::string_view prefix, const Problem& problem, const Presence& presence) {
+std::string tile_entry(std::string_view prefix, const Problem& problem, const Presence& presence, bool own_pairs) {
   return fmt::format("{}_{}_d{}{}", prefix, entry_type(problem), tile_sizes(problem).width,
-                     needs_pairs(problem, presence) ? "_pairs" : "");
+                     own_pairs || needs_pairs(problem, presence) ? "_pairs" : "");
 }
 
 LaunchPlan tile_plan(std::string_view prefix, const Problem& problem, const TensorSet& inputs, std::int64_t slots,
-                     std::int64_t rows) {
+                     std::int64_t rows, bool own_pairs) {
   const TileSizes sizes = tile_sizes(problem);
-  return {{{.entry = tile_entry(prefix, problem, presence_of(inputs)),
+  return {{{.entry = tile_entry(prefix, problem, presence_of(inputs), own_pairs),
             .grid = {.x = static_cast<std::uint32_t>(ceil_div(rows, sizes.rows)),
                      .y = static_cast<std::uint32_t>(slots),
                      .z = static_cast<std::uint32_t>(problem.batch)},
             .block = {.x = static_cast<std::uint32_t>(sizes.threads)},
             .shared_bytes = static_cast<std::uint32_t>(sizes.shared_bytes),
-            .arguments = attention_arguments(attention_params(problem, inputs, true))}}};
+            .arguments = attention_arguments(attention_params(problem, inputs, !own_pairs))}}};
 }
 
 }  // namespace attest::cuda

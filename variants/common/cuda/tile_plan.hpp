@@ -28,11 +28,13 @@ Support simt_supports(const Problem& problem);
 /// Rounding of either on this problem.
 Arithmetic tile_arithmetic(const Problem& problem);
 
-/// "<prefix>_<type>_d<width>", and "_pairs" where scores are shaped one by one.
-std::string tile_entry(std::string_view prefix, const Problem& problem, const Presence& presence);
+/// "<prefix>_<type>_d<width>", and "_pairs" where scores are shaped one by one: where the problem needs it, or always
+/// with `own_pairs`, a term of the variant's own.
+std::string tile_entry(std::string_view prefix, const Problem& problem, const Presence& presence,
+                       bool own_pairs = false);
 
 /// One launch of either over `slots` heads of `rows` (packed) query rows each, with attention_arguments().
 LaunchPlan tile_plan(std::string_view prefix, const Problem& problem, const TensorSet& inputs, std::int64_t slots,
-                     std::int64_t rows);
+                     std::int64_t rows, bool own_pairs = false);
 
 }  // namespace attest::cuda

@@ -24,10 +24,15 @@ __device__ inline std::int32_t key_count(const AttentionParams& p, const std::in
   return kv_lengths == nullptr ? p.seq_kv : clamped(kv_lengths[batch], p.seq_kv);
 }
 
+/// The key that a query row stands at. In 64 bits, since offsets may be any whole number.
+__device__ inline std::int64_t position_of_row(const AttentionParams& p, std::int32_t keys, std::int32_t row) {
+  return row + (p.bottom_right ? static_cast<std::int64_t>(keys) - p.seq_q : p.offset);
+}
+
 /// The keys that a query row sees of `keys` ones, by causality and window. Both ends grow with the row. In 64 bits,
 /// since offsets and windows may be any whole number; the result is not.
 __device__ inline KeySpan keys_of_row(const AttentionParams& p, std::int32_t keys, std::int32_t row) {
-  const std::int64_t here = row + (p.bottom_right ? static_cast<std::int64_t>(keys) - p.seq_q : p.offset);
+  const std::int64_t here = position_of_row(p, keys, row);
   std::int64_t first = 0;
   std::int64_t last = keys;
   if (p.causal) last = min(last, here + 1);
