@@ -5,5 +5,6 @@
 namespace attest::cross {
 
 extern const Kernel cpu_tiled;
+extern const Kernel cuda_mma;
 
 }  // namespace attest::cross

@@ -11,7 +11,7 @@ namespace attest::cross {
 namespace {
 
 const CrossSpec spec;
-const std::array kernels{cpu_tiled};
+const std::array kernels{cpu_tiled, cuda_mma};
 constexpr std::array parameters{
     ParameterSpec{"buckets", "0", "rows of relative_bias (T5 has 32); an even number from 4 to 4096, 0 for no bias"},
     ParameterSpec{"max_distance", "128", "from which distance on all share the last bucket; buckets/2+1 to 1048576"},
