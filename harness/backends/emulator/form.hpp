@@ -103,8 +103,7 @@ struct ArithmeticModel {
 };
 
 /// The form of `opcode` with `modifiers` in the order of the text (`fma` `rn` `ftz` `f32`), or nothing where it is
-/// unknown. Three tables stand behind it: arithmetic, memory, control. A mov with braces is asked for by the shape of
-/// its operands, as opcode `mov.pack2`, `mov.pack4` (destination whole), `mov.unpack2` or `mov.unpack4` (source whole).
+/// unknown. Three tables stand behind it: arithmetic, memory, control.
 std::optional<Form> find_form(std::string_view opcode, std::span<const std::string_view> modifiers, Isa isa,
                               const ArithmeticModel& model);
 /// Moves, arithmetic, comparison, conversion, shuffles, votes, mma.

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/backends/emulator/form.hpp"
+
+// Between arithmetic.cpp and the handlers, which are compiled once for each instruction set (arithmetic_<isa>.cpp).
+// Those files hold no function that another file could share: the linker keeps one copy of an inline function, and that
+// must not be the one with instructions that the CPU lacks. So strings, vectors and exceptions are made on this side.
+namespace attest::emulator {
+
+/// What a form is besides its name and operands.
+struct FormTraits {
+  Handler run = nullptr;
+  Handler wide = nullptr;  ///< for ArithmeticModel::wide_accumulation, where that differs
+  Class kind = Class::integer;
+  std::uint32_t lane_flops = 0;
+  std::uint32_t warp_flops = 0;
+  int members = -1;  ///< operand that holds the mask of lanes to gather; -1: the instruction gathers none
+  bool gathers = false;
+};
+
+/// Collects the forms of one instruction set.
+class FormSink {
+ public:
+  struct Row {
+    std::string name;
+    Form form;
+    Handler wide = nullptr;
+  };
+
+  /// Adds a form. `name` is joined by dots, empty parts left out. Throws std::logic_error when the name is there
+  /// already.
+  void add(std::initializer_list<const char*> name, std::span<const OperandForm> operands, const FormTraits& traits);
+  const std::vector<Row>& rows() const { return rows_; }
+  void sort();
+  const Row* find(const std::string& name) const;
+
+ private:
+  std::vector<Row> rows_;
+};
+
+void add_arithmetic_forms_portable(FormSink& sink);
+void add_arithmetic_forms_avx2(FormSink& sink);
+void add_arithmetic_forms_avx512(FormSink& sink);
+void add_comparison_forms_portable(FormSink& sink);
+void add_comparison_forms_avx2(FormSink& sink);
+void add_comparison_forms_avx512(FormSink& sink);
+void add_conversion_forms_portable(FormSink& sink);
+void add_conversion_forms_avx2(FormSink& sink);
+void add_conversion_forms_avx512(FormSink& sink);
+void add_cross_lane_forms_portable(FormSink& sink);
+void add_cross_lane_forms_avx2(FormSink& sink);
+void add_cross_lane_forms_avx512(FormSink& sink);
+
+/// Throw KernelFault: `lane` reads `source`, which does not take part; `lane` names `members` and `active` execute.
+[[noreturn]] void fail_inactive_lane(int lane, int source, const char* instruction);
+[[noreturn]] void fail_absent_member(Mask members, Mask active, int lane, const char* instruction);
+
+}  // namespace attest::emulator

@@ -1,0 +1,2 @@
+#define ATTEST_ISA avx2
+#include "harness/backends/emulator/arithmetic_forms.inc.hpp"
