@@ -68,11 +68,7 @@ struct Form {
 };
 
 // What lowering (program.hpp) does before a handler sees an instruction, so that forms need not say it:
-// - `mov` with braces is looked up as opcode `mov` with modifiers (`pack` or `unpack`, `v2` or `v4`, `b64`): pack has
-// one
-//   destination and 2 or 4 sources, unpack the reverse.
-// - `d|p` is two destinations in a row; a second one that is `optional` and not written goes to a scratch register, and
-//   so does `_` as a destination.
+// - `d|p` is two destinations in a row. `_` as a destination is a scratch register, or predicate_discard.
 // - A register wider or narrower than a `may_be_wider` operand is converted by an instruction of its own: handlers see
 //   the place and the zero-extended bits that the form names. A signed destination of 8 or 16 bits (ld.s8, cvt.s16) is
 //   sign-extended to its register afterwards. Only sources of Class::memory may have rubbish above their bits.
