@@ -1,5 +1,6 @@
 // Functions that device code calls and no PTX defines: printf's vprintf and assert's __assertfail.
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstdio>

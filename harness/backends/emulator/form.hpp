@@ -61,7 +61,7 @@ struct Form {
   std::uint32_t lane_flops = 0;  ///< floating-point additions, multiplications, divisions, roots and special functions
                                  ///< a lane; an fma is 2, a packed type twice its scalar; comparisons are none
   std::uint32_t warp_flops = 0;  ///< tensor operations a warp: 2*m*n*k
-  std::optional<int> members;    ///< Flow::gather: index of the operand that holds the mask of lanes; none: all live
+  std::optional<int> members{};  ///< Flow::gather: index of the operand that holds the mask of lanes; none: all live
   bool reads_before_write_unsafe = false;  ///< a destination may not share a slot with a source (it is written early,
                                            ///< or their lanes differ in size). Else it may be the very register of a
                                            ///< source, but never half of a pair: pairs begin at even slots

@@ -12,10 +12,6 @@ namespace {
 
 const SyntaxOperand* const left_out = nullptr;
 
-Reference absent() {
-  return fixed_reference | static_cast<Reference>(absent_operand & ~constant_operand);
-}
-
 bool names_space(std::span<const std::string_view> modifiers, std::string_view space) {
   for (const std::string_view modifier : modifiers)
     if (modifier == space || (modifier.starts_with(space) && modifier.substr(space.size()).starts_with("::")))

@@ -64,7 +64,7 @@ struct RawFinding {
   std::uint32_t thread = 0;  ///< linear index in the block
   std::uint64_t address = 0;
   std::string detail;
-  std::optional<std::uint32_t> other_pc;  ///< the other access of a race, where it is known
+  std::optional<std::uint32_t> other_pc{};  ///< the other access of a race, where it is known
 };
 
 /// What a handler sees of its block. The interpreter makes one per host thread and resets it for each block.

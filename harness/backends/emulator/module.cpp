@@ -18,8 +18,8 @@ struct Module::State {
   };
   explicit State(GlobalMemory& global) : memory(global) {}
   ~State() {
-    for (const auto& [name, variable] : variables)
-      if (variable.bytes != 0) memory.free(variable.address);
+    for (const auto& entry : variables)
+      if (entry.second.bytes != 0) memory.free(entry.second.address);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
