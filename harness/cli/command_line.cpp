@@ -32,6 +32,11 @@ class CommandLine {
     bench_.timed = true;
     add_sweep();
     add_report();
+    CLI::App* compare = command("compare");
+    compare->add_option("first", compare_.first);
+    compare->add_option("second", compare_.second);
+    compare->add_option("--fail-on", compare_.fail_on);
+    add_json(compare);
     CLI::App* merge = command("merge");
     merge->add_option("out", merge_.out);
     merge->add_option("in", merge_.in);
@@ -144,7 +149,7 @@ class CommandLine {
       const std::string& word = common_.arguments[index];
       if (word.starts_with('-') || common_.arguments[index - 1] == "--color") continue;
       complain(wrong_use, fmt::format("'{}' is no command", word),
-               "the commands are list check bench sweep report merge peaks doctor");
+               "the commands are list check bench sweep report compare merge peaks doctor");
     }
   }
 
@@ -160,6 +165,12 @@ class CommandLine {
       need(report_.store, "store", "write attest report STORE.db --out DIR");
       need(report_.out, "--out", "write attest report STORE.db --out DIR");
       return report_command(common_, report_);
+    }
+    if (name == "compare") {
+      constexpr std::string_view right = "write attest compare A.db B.db";
+      need(compare_.first, "first store", right);
+      need(compare_.second, "second store", right);
+      return compare_command(common_, compare_);
     }
     if (name == "merge") {
       need(merge_.out, "store", "write attest merge OUT.db IN.db");
@@ -204,6 +215,7 @@ class CommandLine {
   CheckOptions bench_;
   SweepCommandOptions sweep_;
   ReportOptions report_;
+  CompareOptions compare_;
   MergeOptions merge_;
   OptionTexts peak_flags_;
   std::string color_ = "auto";

@@ -51,6 +51,12 @@ struct ReportOptions {
   std::string title;
 };
 
+struct CompareOptions {
+  std::string first;
+  std::string second;
+  std::string fail_on;
+};
+
 struct MergeOptions {
   std::string out;
   std::vector<std::string> in;
@@ -77,6 +83,7 @@ ExitCode list_command(const CommonOptions& common, const ListOptions& options);
 ExitCode check_command(const CommonOptions& common, const CheckOptions& options);
 ExitCode sweep_command(const CommonOptions& common, const SweepCommandOptions& options);
 ExitCode report_command(const CommonOptions& common, const ReportOptions& options);
+ExitCode compare_command(const CommonOptions& common, const CompareOptions& options);
 ExitCode merge_command(const CommonOptions& common, const MergeOptions& options);
 ExitCode emulate_command(const CommonOptions& common, const EmulateOptions& options);
 ExitCode peaks_command(const CommonOptions& common, const OptionTexts& flags);

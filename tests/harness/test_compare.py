@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""attest compare on two stores: the same store changes nothing; times made slower by hand, a result made wrong, a cell taken
+away are each found and fail the command only where --fail-on says so; wrong use is one line."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--attest", required=True)
+parser.add_argument("--build")
+options = parser.parse_args()
+options.attest = os.path.abspath(options.attest)
+
+SWEEP = """
+rounds = 3
+min_samples = 6
+max_seconds = 0.01
+threads = 1
+[[sweep]]
+kernels = ["standard/cpu_naive", "flash2/cpu_tiled"]
+problem = "hq2 d32"
+axes = { sq = [16, 32] }
+"""
+passed = 0
+failures = []
+
+
+def expect(condition, what):
+    global passed
+    if condition:
+        passed += 1
+    else:
+        failures.append(what)
+        print("FAILED:", what)
+
+
+def run(*arguments):
+    return subprocess.run([options.attest, *map(str, arguments)], capture_output=True, text=True, timeout=120)
+
+
+def refused(code, words, *arguments):
+    result = run(*arguments)
+    expect(result.returncode == code, f"{arguments} ends with {result.returncode}, not {code}: {result.stderr}")
+    expect(re.fullmatch(r"attest: [^\n]+\n", result.stderr) and words in result.stderr,
+           f"{arguments}: no one-line error with '{words}': {result.stderr!r}")
+
+
+def edited(source, target, *statements):
+    """A copy of a store with some SQL run on it: what another commit might have measured."""
+    shutil.copy(source, target)
+    database = sqlite3.connect(target)
+    for statement in statements:
+        database.execute(statement)
+    database.commit()
+    database.close()
+    return target
+
+
+def changes(a, b, *more):
+    result = run("compare", a, b, "--json", *more)
+    return result.returncode, json.loads(result.stdout)
+
+
+with tempfile.TemporaryDirectory() as name:
+    folder = pathlib.Path(name)
+    (folder / "s.toml").write_text(SWEEP)
+    swept = folder / "swept.db"
+    made = run("sweep", folder / "s.toml", "--store", swept, "--no-peaks")
+    expect(made.returncode == 0, f"the sweep passes: {made.stderr}")
+    # Samples of a quiet machine, whatever this one is.
+    a = edited(swept, folder / "a.db", "UPDATE samples SET seconds = 1e-3 * (1 + 1e-4 * sample + 1e-5 * round)")
+
+    same = edited(a, folder / "same.db")
+    code, rows = changes(a, same, "--fail-on", "slower,wrong,missing")
+    expect(code == 0 and len(rows) == 4, "a store against itself has all its cells and exit 0")
+    expect(all(row["ratio"] == 1.0 and row["change"] == "same" for row in rows),
+           "a store against itself is nowhere faster or slower")
+
+    slow = edited(a, folder / "slow.db", "UPDATE samples SET seconds = seconds * 3 WHERE cell IN "
+                  "(SELECT id FROM cells WHERE kernel = 'flash2/cpu_tiled')")
+    code, rows = changes(a, slow)
+    expect(code == 0, "without --fail-on a slower cell is no failure")
+    for row in rows:
+        is_slow = row["kernel"] == "flash2/cpu_tiled"
+        expect((row["change"] == "slower") == is_slow, f"{row['kernel']} is {row['change']}")
+        if is_slow:
+            expect(abs(row["ratio"] - 3) < 1e-9 and row["ratio_ci_low"] <= 3 <= row["ratio_ci_high"], "the ratio is 3")
+            expect(row["p_value"] <= row["p_value_holm"] < 0.05, "significant also after Holm")
+            expect(abs(row["seconds_after"] / row["seconds_before"] - 3) < 1e-9, "the medians are those of the samples")
+    expect(changes(a, slow, "--fail-on", "slower")[0] == 1, "--fail-on slower fails")
+    expect(changes(a, slow, "--fail-on", "wrong,missing")[0] == 0, "--fail-on wrong,missing does not")
+    code, rows = changes(slow, a)
+    expect(sum(row["change"] == "faster" for row in rows) == 2, "the other way round it is faster")
+
+    wrong = edited(a, folder / "wrong.db",
+                   "DELETE FROM samples WHERE cell = 1", "DELETE FROM rounds WHERE cell = 1",
+                   "UPDATE cells SET record = json_remove(json_set(record, '$.verdict', 'failed', '$.reason', 'planted'),"
+                   " '$.seconds_median') WHERE id = 1")
+    code, rows = changes(a, wrong, "--fail-on", "wrong")
+    expect(code == 1 and [row["change"] for row in rows].count("wrong") == 1, "a wrong result is found")
+    expect(changes(wrong, a, "--fail-on", "wrong")[0] == 0, "a mended one is no failure")
+    expect([row["change"] for row in changes(wrong, a)[1]].count("mended") == 1, "it is called mended")
+
+    less = edited(a, folder / "less.db", "DELETE FROM samples WHERE cell = 2", "DELETE FROM rounds WHERE cell = 2",
+                  "DELETE FROM cells WHERE id = 2")
+    expect(changes(a, less)[0] == 0 and changes(a, less, "--fail-on", "missing")[0] == 1, "a missing cell fails on request")
+    expect("1 cells only in A, 0 only in B" in run("compare", a, less).stdout, "the table counts what is missing")
+
+    table = run("compare", a, slow).stdout
+    expect("slower" in table and "B / A" in table and table.count("commit ") == 2, f"the table says what it compares: {table}")
+
+    empty = edited(a, folder / "empty.db", "DELETE FROM samples", "DELETE FROM rounds", "DELETE FROM cells")
+    refused(2, "shares no cell", "compare", a, empty)
+    refused(2, "second store", "compare", a)
+    refused(2, "'fast' is unknown", "compare", a, slow, "--fail-on", "fast")
+    refused(4, "nowhere.db", "compare", a, folder / "nowhere.db")
+
+print(f"{passed} passed, {len(failures)} failed")
+sys.exit(1 if failures else 0)
