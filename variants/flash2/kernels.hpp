@@ -8,5 +8,6 @@ extern const Kernel cpu_tiled;
 extern const Kernel cpu_split_kv;
 extern const Kernel cuda_mma;
 extern const Kernel cuda_tiled;
+extern const Kernel cuda_split_kv;
 
 }  // namespace attest::flash2

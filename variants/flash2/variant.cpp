@@ -9,7 +9,7 @@ namespace attest::flash2 {
 namespace {
 
 const Flash2Spec spec;
-const std::array kernels{cpu_tiled, cpu_split_kv, cuda_mma, cuda_tiled};
+const std::array kernels{cpu_tiled, cpu_split_kv, cuda_mma, cuda_tiled, cuda_split_kv};
 
 }  // namespace
 

@@ -6,5 +6,7 @@ namespace attest::gqa {
 
 extern const Kernel cpu_packed;
 extern const Kernel cpu_decode;
+extern const Kernel cuda_packed;
+extern const Kernel cuda_decode;
 
 }  // namespace attest::gqa

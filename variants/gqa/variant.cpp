@@ -9,7 +9,7 @@ namespace attest::gqa {
 namespace {
 
 const GqaSpec spec;
-const std::array kernels{cpu_packed, cpu_decode};
+const std::array kernels{cpu_packed, cpu_decode, cuda_packed, cuda_decode};
 
 }  // namespace
 
