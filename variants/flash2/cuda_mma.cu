@@ -22,12 +22,12 @@ __device__ void attend(const AttentionParams& p, const Element* q, const Element
 }  // namespace
 
 #define ATTEST_FLASH2_MMA(suffix, Element, width)                                                                 \
-  extern "C" __global__ void __launch_bounds__(128) flash2_mma_##suffix##_d##width(                               \
+  extern "C" __global__ void __launch_bounds__(128, 1) flash2_mma_##suffix##_d##width(                            \
       AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t*, const float*, \
       const std::int64_t* kv_lengths, Element* out, float* lse) {                                                 \
     attend<Element, width>(p, q, k, v, NoPairs{}, kv_lengths, out, lse);                                          \
   }                                                                                                               \
-  extern "C" __global__ void __launch_bounds__(128) flash2_mma_##suffix##_d##width##_pairs(                       \
+  extern "C" __global__ void __launch_bounds__(128, 1) flash2_mma_##suffix##_d##width##_pairs(                    \
       AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t* mask,          \
       const float* bias, const std::int64_t* kv_lengths, Element* out, float* lse) {                              \
     attend<Element, width>(p, q, k, v, PairTensors{mask, bias}, kv_lengths, out, lse);                            \
