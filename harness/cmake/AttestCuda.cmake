@@ -76,7 +76,7 @@ endfunction()
 # attest_add_device_modules(TARGET): the table of all device modules in a source of TARGET. The text comes in by .incbin:
 # a compiler takes seconds to read a literal of a megabyte.
 function(attest_add_device_modules target)
-  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/*/cuda_*.cu)
+  file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/*/cuda*.cu)
   foreach(name assembly declarations rows files)
     set(modules_${name} "")
   endforeach()

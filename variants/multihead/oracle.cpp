@@ -185,17 +185,21 @@ class ModuleOracle final : public Oracle {
     magnitudes.insert(magnitudes.end(), token.magnitude.begin(), token.magnitude.end());
   }
 
-  /// gamma(d_model + 1) (|x| |W| + |b|), and what may underflow on the way.
-  double projection_error(const Arithmetic& arithmetic, double magnitude) const {
+  /// gamma(d_model + 1) (|x| |W| + |b|), and what may underflow on the way; where the result is stored in a lower type,
+  /// one more rounding of it. (A sum that is stored as it is has had its last rounding.)
+  double projection_error(const Arithmetic& arithmetic, double magnitude, double value) const {
     const auto terms = static_cast<double>(width_) + 1.0;
-    return gamma(terms, judged_roundoff(arithmetic)) * magnitude + terms * underflow_floor(arithmetic);
+    const double sums = gamma(terms, judged_roundoff(arithmetic)) * magnitude + terms * underflow_floor(arithmetic);
+    if (!(arithmetic.output > judged_roundoff(arithmetic))) return sums;
+    return sums + arithmetic.output * (std::fabs(value) + sums) + arithmetic.output_floor;
   }
 
-  double head_error(const std::vector<double>& magnitudes, std::int64_t rows, const RowPlace& place, std::int64_t c,
-                    const Arithmetic& arithmetic) const {
-    const std::int64_t token = place.batch * rows + place.row;
+  double head_error(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
+                    std::int64_t c, const Arithmetic& arithmetic) const {
+    const std::int64_t token = place.batch * truth.shape[2] + place.row;
     return projection_error(arithmetic,
-                            magnitudes[static_cast<std::size_t>(token * width_ + place.head * problem_.head_dim + c)]);
+                            magnitudes[static_cast<std::size_t>(token * width_ + place.head * problem_.head_dim + c)],
+                            truth.load(place.batch, place.head, place.row, c));
   }
 
   OutputRow head_row(std::string_view name, const TensorView& truth, const std::vector<double>& magnitudes,
@@ -204,7 +208,7 @@ class ModuleOracle final : public Oracle {
         .output = name, .index = {place.batch, place.head, place.row}, .value = {}, .bound = {}, .plain = {}};
     for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
       line.value.push_back(truth.load(place.batch, place.head, place.row, c));
-      line.bound.push_back(head_error(magnitudes, truth.shape[2], place, c, arithmetic));
+      line.bound.push_back(head_error(truth, magnitudes, place, c, arithmetic));
     }
     return line;
   }
@@ -248,8 +252,8 @@ class ModuleOracle final : public Oracle {
       for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
         const double q = std::fabs(true_q_.view().load(place.batch, place.head, place.row, c));
         const double k = std::fabs(true_k_.view().load(key.batch, key.head, key.row, c));
-        const double q_error = head_error(magnitude_q_, problem_.seq_q, place, c, arithmetic);
-        const double k_error = head_error(magnitude_k_, problem_.seq_kv, key, c, arithmetic);
+        const double q_error = head_error(true_q_.view(), magnitude_q_, place, c, arithmetic);
+        const double k_error = head_error(true_k_.view(), magnitude_k_, key, c, arithmetic);
         moved[n] += q_error * k + q * k_error + q_error * k_error;
       }
       moved[n] *= std::fabs(problem_.effective_scale()) * (1.0 + rounding);
@@ -285,7 +289,7 @@ class ModuleOracle final : public Oracle {
         const double weight = scores.multiplier[n] * scores.weight[n] / scores.sum;
         for (std::size_t c = 0; c < dim; ++c) {
           head_bound[c] += weight * inflation *
-                           head_error(magnitude_v_, problem_.seq_kv, {place.batch, head, scores.key[n]},
+                           head_error(true_v_.view(), magnitude_v_, {place.batch, head, scores.key[n]},
                                       static_cast<std::int64_t>(c), arithmetic);
         }
       }
@@ -300,15 +304,16 @@ class ModuleOracle final : public Oracle {
   OutputRow output_row(const RowPlace& place, const Arithmetic& arithmetic) const {
     const Projected own = w_o_(token_of(context_, place.batch, place.row));
     OutputRow line{.output = "out", .index = {place.batch, place.row}, .value = own.value, .bound = {}, .plain = {}};
-    for (const double magnitude : own.magnitude)
-      line.bound.push_back(projection_error(arithmetic, magnitude));
+    for (std::size_t c = 0; c < own.value.size(); ++c)
+      line.bound.push_back(projection_error(arithmetic, own.magnitude[c], own.value[c]));
 
     std::vector<double> context, context_bound;
     if (!all_finite(own.value) || !whole_context(place, arithmetic, context, context_bound)) return line;
     const Projected whole = w_o_(context);
     const std::vector<double> carried = w_o_.carried(context_bound);
     for (std::size_t c = 0; c < line.value.size(); ++c) {
-      const double through = carried[c] + projection_error(arithmetic, whole.magnitude[c] + carried[c]);
+      const double through = carried[c] + projection_error(arithmetic, whole.magnitude[c] + carried[c],
+                                                           std::fabs(whole.value[c]) + carried[c]);
       line.bound[c] = std::min(through, std::fabs(own.value[c] - whole.value[c]) + line.bound[c]);
     }
     line.value = whole.value;

@@ -126,7 +126,7 @@ double flops(const Problem& problem) {
   return 2.0 * width * width * tokens + exact_flops(problem);
 }
 
-const std::array kernels{cpu};
+const std::array kernels{cpu, cuda};
 
 }  // namespace
 
