@@ -6,6 +6,7 @@
 
 #include "harness/core/error.hpp"
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 #include "variants/cross/kernels.hpp"
 #include "variants/cross/spec.hpp"
 
@@ -90,6 +91,28 @@ BOOST_AUTO_TEST_CASE(the_shape_of_relative_bias_gives_the_number_of_buckets) {
   attest::PartialProblem partial;
   infer_problem(attest::cross::variant, given, partial);
   BOOST_CHECK_EQUAL(partial.parameters.at("buckets"), "16");
+}
+
+BOOST_AUTO_TEST_CASE(the_device_and_the_spec_agree_on_the_bucket_of_every_distance) {
+  if (!attest::test::has_device_code()) return;
+  for (const char* text : {"hq2 sq150 skv140 d8 dv8 scale=1 buckets=32 max_distance=128",
+                           "hq2 sq150 skv150 d8 dv8 scale=1 buckets=32 max_distance=128 causal",
+                           "hq2 sq90 skv170 d8 dv8 scale=1 buckets=10 max_distance=50 align=top_left",
+                           "hq2 sq60 skv70 d8 dv8 scale=1 buckets=32 align=-500",
+                           "hq1 sq40 skv650 d8 dv8 scale=1 buckets=1100 max_distance=600"}) {
+    // Every bucket has a bias of its own, so that a wrong one shows.
+    const Problem problem = parse_problem(text);
+    attest::TensorStorage storage = generate_inputs("normal", attest::cross::variant, problem, 1);
+    const TensorView q = storage.find("q")->view();
+    for (std::int64_t index = 0; index < q.element_count(); ++index)
+      q.as<float>()[index] = 0.0f;
+    const TensorView bias = storage.find("relative_bias")->view();
+    for (std::int64_t index = 0; index < bias.element_count(); ++index)
+      bias.as<float>()[index] = std::sin(1.7f * static_cast<float>(index));
+    attest::test::DeviceCell cell("cross/cuda_mma", problem, std::move(storage));
+    const attest::Verification verification = cell.judge();
+    BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), text << ": " << verification.verdict.reason);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

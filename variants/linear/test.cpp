@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 #include "variants/common/cpu/instruction_set.hpp"
 #include "variants/linear/elementwise.hpp"
 
@@ -243,6 +244,54 @@ BOOST_AUTO_TEST_CASE(what_linear_attention_cannot_do_is_refused_with_a_reason) {
   BOOST_TEST(reason("linear/cpu_chunked", "sq4 d8", {.mask = true}).find("mask") != std::string::npos);
   BOOST_TEST(reason("linear/cpu_chunked", "sq4 d8 feature=relu").find("elu1") != std::string::npos);
   BOOST_TEST(reason("linear/cpu_chunked", "sq4 d8 eps=-1").find("eps") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_device_agrees_with_the_recurrence_in_every_bit_on_whole_numbers) {
+  if (!test::has_device_code()) return;
+  for (const char* text :
+       {"sq1 d8", "hq4 hkv2 sq64 skv193 d64", "hq2 sq65 skv64 d72 dv136", "sq1 skv300 d8 causal", "hq2 sq63 d16 causal",
+        "hq2 sq64 d16 causal", "sq65 d16 dv24 causal", "hq4 hkv2 sq193 d32 causal", "sq300 skv150 d16 causal",
+        "sq150 skv300 d16 causal", "sq190 skv130 d16 causal align=top_left", "sq200 skv300 d16 causal align=-50",
+        "sq50 skv190 d16 causal align=120", "b2 hq2 sq130 d136 dv8 causal"}) {
+    const Problem problem = parse_problem(text);
+    for (const bool ragged : {false, true}) {
+      TensorStorage storage = whole_numbers(problem);
+      if (ragged) {
+        const TensorView lengths = storage.add("kv_lengths", DType::i64, {problem.batch}).view();
+        for (std::int64_t b = 0; b < problem.batch; ++b)
+          lengths.as<std::int64_t>()[b] = b == 0 ? problem.seq_kv * 2 / 3 : 0;
+      }
+      const Tensor recurrent = run_once("linear/cpu_recurrent", problem, storage.views(), 1);
+      test::DeviceCell cell("linear/cuda_chunked", problem, std::move(storage));
+      BOOST_TEST(same_bits(recurrent, converted(cell.out(), DType::f32)),
+                 text << (ragged ? " with lengths" : " with all keys"));
+      BOOST_TEST(cell.execution->findings().empty(), text);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(values_that_no_row_sees_yet_never_leak_on_the_device) {
+  if (!test::has_device_code()) return;
+  const Problem problem = parse_problem("sq200 d8 dv8 causal");
+  TensorStorage storage = whole_numbers(problem);
+  storage.find("v")->view().as<float>()[50 * 8 + 2] = std::numeric_limits<float>::quiet_NaN();
+  test::DeviceCell cell("linear/cuda_chunked", problem, std::move(storage));
+  for (std::int64_t i = 0; i < 200; ++i) {
+    BOOST_TEST(std::isnan(cell.out().load(0, 0, i, 2)) == (i >= 50), "row " << i);
+    BOOST_TEST(!std::isnan(cell.out().load(0, 0, i, 3)), "row " << i);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_device_moves_bytes_in_proportion_to_the_length) {
+  if (!test::has_device_code()) return;
+  const auto bytes = [](const char* text) {
+    return test::DeviceCell("linear/cuda_chunked", parse_problem(text)).counts().global_bytes_moved;
+  };
+  for (const char* rest : {" d64", " d64 causal"}) {
+    const double ratio = bytes((std::string("sq1024") + rest).c_str()) / bytes((std::string("sq512") + rest).c_str());
+    BOOST_TEST(ratio > 1.9, rest);
+    BOOST_TEST(ratio < 2.2, rest);
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

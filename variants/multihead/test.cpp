@@ -8,6 +8,7 @@
 #include "harness/core/error.hpp"
 #include "harness/inputs/tensor_file.hpp"
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 
 namespace {
 
@@ -255,6 +256,44 @@ BOOST_AUTO_TEST_CASE(flops_are_those_of_four_projections_and_the_visible_pairs) 
   const KernelEntry entry = find_kernel(id);
   const Problem problem = parse_problem("b2 hq2 sq3 d4 causal");  // d_model 8; 6 visible pairs a head
   BOOST_TEST(flops_of(*entry.variant, *entry.kernel, problem) == 2.0 * 8 * 8 * 4 * 6 + 2.0 * (4 + 4) * 6 * 2 * 2);
+}
+
+BOOST_AUTO_TEST_CASE(the_device_computes_the_module_in_every_type) {
+  if (!test::has_device_code()) return;
+  for (const char* text :
+       {"b2 hq2 sq65 skv33 d_model=32 causal", "b2 hq3 sq7 d_model=72", "hq2 sq64 skv130 d_model=256",
+        "hq2 sq16 d_model=32 dropout=0.25 seed=9", "hq4 sq40 d_model=96 window=9,4"}) {
+    for (const char* type : {"f32", "bf16", "f16"}) {
+      for (const char* kind : {"normal", "padded"}) {
+        test::DeviceCell cell("multihead/cuda", parse_problem(std::string(text) + " " + type), kind);
+        BOOST_TEST(cell.judge().verdict.has_passed(),
+                   text << " " << type << " " << kind << ": " << cell.judge().verdict.reason);
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_module_of_minilm_is_reproduced_on_the_device) {
+  if (!test::has_device_code()) return;
+  const MiniLm model;
+  const KernelEntry entry = find_kernel("multihead/cuda");
+  const auto execution =
+      find_backend("emulated").prepare(*entry.variant, *entry.kernel, model.problem, model.inputs, 1);
+  execution->run();
+  const auto oracle = make_oracle(*entry.variant, model.problem, model.inputs, execution->outputs());
+  const Verification verification =
+      verify(*oracle, model.problem, entry.kernel->arithmetic(model.problem), execution->outputs(), {});
+  BOOST_TEST(verification.verdict.has_passed(), verdict_text(verification));
+}
+
+BOOST_AUTO_TEST_CASE(stage_results_of_a_low_type_are_what_the_next_stage_read) {
+  if (!test::has_device_code()) return;
+  test::DeviceCell cell("multihead/cuda", parse_problem("hq2 sq20 d_model=64 bf16"));
+  for (const char* stage : {"heads_q", "heads_k", "heads_v", "context"}) {
+    const TensorView& view = cell.execution->outputs().at(stage);
+    for (std::int64_t n = 0; n < view.element_count(); ++n)
+      BOOST_REQUIRE_EQUAL(view.as<float>()[n], bf16_value(bf16_bits(view.as<float>()[n])));
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -8,6 +8,7 @@
 #include "harness/core/counts.hpp"
 #include "harness/core/error.hpp"
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 #include "variants/sliding_window/kernels.hpp"
 
 namespace attest::sliding_window {
@@ -116,6 +117,59 @@ BOOST_AUTO_TEST_CASE(global_out_of_range_and_a_missing_window_are_refused) {
   BOOST_CHECK_THROW(attest::sliding_window::variant.check(parse_problem("sq8 window=1,1 global=9")), attest::Error);
   BOOST_CHECK_NO_THROW(attest::sliding_window::variant.check(parse_problem("sq8 window=1,1 global=8")));
   BOOST_CHECK(!attest::sliding_window::cpu_banded.supports(parse_problem("sq8"), {}));
+}
+
+BOOST_AUTO_TEST_CASE(every_row_attends_exactly_its_band_and_the_global_keys_on_the_device) {
+  if (!attest::test::has_device_code()) return;
+  for (const char* type : {"f32", "bf16"}) {
+    for (const char* text :
+         {"sq200 d8 dv128 skv128 window=5,0 align=-36", "sq128 d8 dv128 causal window=5,0 global=3",
+          "sq128 d8 dv128 window=20,11 global=70", "sq128 d8 dv128 window=0,0 global=128",
+          "sq128 d8 dv128 causal window=3,0 global=100", "sq40 skv128 d8 dv128 window=30,-1 global=2"}) {
+      const Problem problem = parse_problem(std::string(text) + " " + type);
+      attest::TensorStorage storage = generate_inputs("normal", attest::sliding_window::variant, problem, 1);
+      const TensorView q = storage.find("q")->view();
+      const TensorView v = storage.find("v")->view();
+      for (std::int64_t index = 0; index < q.element_count(); ++index)
+        store_element(q.data, q.dtype, index, 0.0);
+      for (std::int64_t key = 0; key < 128; ++key) {
+        for (std::int64_t column = 0; column < 128; ++column)
+          store_element(v.data, v.dtype, v.offset(0, 0, key, column), key == column ? 1.0 : 0.0);
+      }
+      attest::test::DeviceCell cell("sliding_window/cuda_banded", problem, std::move(storage));
+      int wrong = 0;
+      for (std::int64_t row = 0; row < problem.seq_q; ++row) {
+        for (std::int64_t key = 0; key < 128; ++key) {
+          const std::int64_t here = row + problem.offset(problem.seq_kv);
+          const std::int64_t global = problem.parameter("global", 0);
+          const bool band = (problem.window.left < 0 || key >= here - problem.window.left) &&
+                            (problem.window.right < 0 || key <= here + problem.window.right);
+          const bool is_global = key < global || (here >= 0 && here < global);
+          const bool seen = (band || is_global) && !(problem.causal && key > here);
+          if ((cell.out().load(0, 0, row, key) > 0.0) != seen) ++wrong;
+        }
+      }
+      BOOST_CHECK_MESSAGE(wrong == 0, text << " " << type << ": " << wrong << " pairs wrong");
+      BOOST_CHECK(cell.execution->findings().empty());
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_device_moves_exactly_the_keys_of_the_bands) {
+  if (!attest::test::has_device_code()) return;
+  // Each block of 64 rows copies Q once, and K and V of the keys that one of its rows sees: 64 + window of them.
+  for (const std::int64_t length : {512, 1024}) {
+    for (const std::int64_t window : {31, 127}) {
+      const Problem problem =
+          parse_problem("sq" + std::to_string(length) + " d64 bf16 causal window=" + std::to_string(window) + ",0");
+      double rows = static_cast<double>(length);
+      for (std::int64_t first = 0; first < length; first += 64)
+        rows += 2.0 * static_cast<double>(first + 64 - std::max<std::int64_t>(0, first - window));
+      const attest::test::DeviceCell cell("sliding_window/cuda_banded", problem);
+      BOOST_CHECK_EQUAL(cell.counts().async_copy_bytes, rows * 64 * 2);
+      BOOST_CHECK_EQUAL(cell.counts().bank_conflicts(), 0.0);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
