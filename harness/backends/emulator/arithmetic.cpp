@@ -30,18 +30,24 @@ FormSink make_table(Isa isa) {
       add_arithmetic_forms_portable(sink);
       add_comparison_forms_portable(sink);
       add_conversion_forms_portable(sink);
+      add_special_forms_portable(sink);
+      add_mma_forms_portable(sink);
       add_cross_lane_forms_portable(sink);
       break;
     case Isa::avx2:
       add_arithmetic_forms_avx2(sink);
       add_comparison_forms_avx2(sink);
       add_conversion_forms_avx2(sink);
+      add_special_forms_avx2(sink);
+      add_mma_forms_avx2(sink);
       add_cross_lane_forms_avx2(sink);
       break;
     case Isa::avx512:
       add_arithmetic_forms_avx512(sink);
       add_comparison_forms_avx512(sink);
       add_conversion_forms_avx512(sink);
+      add_special_forms_avx512(sink);
+      add_mma_forms_avx512(sink);
       add_cross_lane_forms_avx512(sink);
       break;
   }
@@ -79,7 +85,7 @@ void FormSink::add(std::initializer_list<const char*> name, std::span<const Oper
   row.form.lane_flops = traits.lane_flops;
   row.form.warp_flops = traits.warp_flops;
   if (traits.members >= 0) row.form.members = traits.members;
-  row.form.reads_before_write_unsafe = is_unsafe(row.form.operands);
+  row.form.reads_before_write_unsafe = !traits.reads_first && is_unsafe(row.form.operands);
   row.wide = traits.wide;
   rows_.push_back(std::move(row));
 }

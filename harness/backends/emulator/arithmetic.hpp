@@ -22,6 +22,7 @@ struct FormTraits {
   std::uint32_t warp_flops = 0;
   int members = -1;  ///< operand that holds the mask of lanes to gather; -1: the instruction gathers none
   bool gathers = false;
+  bool reads_first = false;  ///< several destinations, all written after everything is read
 };
 
 /// Collects the forms of one instruction set.
@@ -53,6 +54,12 @@ void add_comparison_forms_avx512(FormSink& sink);
 void add_conversion_forms_portable(FormSink& sink);
 void add_conversion_forms_avx2(FormSink& sink);
 void add_conversion_forms_avx512(FormSink& sink);
+void add_special_forms_portable(FormSink& sink);
+void add_special_forms_avx2(FormSink& sink);
+void add_special_forms_avx512(FormSink& sink);
+void add_mma_forms_portable(FormSink& sink);
+void add_mma_forms_avx2(FormSink& sink);
+void add_mma_forms_avx512(FormSink& sink);
 void add_cross_lane_forms_portable(FormSink& sink);
 void add_cross_lane_forms_avx2(FormSink& sink);
 void add_cross_lane_forms_avx512(FormSink& sink);

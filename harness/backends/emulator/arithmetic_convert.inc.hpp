@@ -31,18 +31,6 @@ struct ConvertInteger {
   };
 };
 
-// Rounds to float so that a second rounding to fewer bits is right in every direction: a result that is not exact gets
-// an odd last bit (Boldo and Melquiond 2008).
-ATTEST_INLINE float rounded_to_odd(double value) {
-  const float nearest = static_cast<float>(value);
-  const double back = nearest;
-  const std::uint32_t bits = as_bits(nearest);
-  // Away from zero: one bit back gives the truncated value.
-  const bool outward = back > 0.0 ? back > value : back < value;
-  const std::uint32_t truncated = outward ? bits - 1 : bits;
-  return as_float(back == value || value != value ? bits : truncated | 1u);
-}
-
 // Float to a type of 16 bits in the rounding asked for.
 template <Rounding rounding, int fraction, int smallest_exponent>
 ATTEST_INLINE std::uint32_t narrowed(float value) {
@@ -106,11 +94,6 @@ struct Narrow {
     }
   }
 };
-template <class V>
-ATTEST_INLINE V without_negatives(V value) {
-  return value < V{0} ? V{0} : value;
-}
-
 // Float to float of another type, or of the same.
 template <class D, class S, Rounding rounding, bool ftz, bool sat, bool relu>
 struct ConvertFloat {

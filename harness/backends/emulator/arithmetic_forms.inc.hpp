@@ -28,6 +28,8 @@ namespace ATTEST_ISA {
 //
 #include "harness/backends/emulator/arithmetic_rounding.inc.hpp"
 //
+#include "harness/backends/emulator/arithmetic_float_operations.inc.hpp"
+//
 #include "harness/backends/emulator/arithmetic_floating.inc.hpp"
 }  // namespace ATTEST_ISA
 

@@ -57,6 +57,24 @@ ATTEST_INLINE V saturated_to_one(V value) {
   const V low = value > V{0} ? value : V{0};
   return low < V{1} ? low : V{1};
 }
+// .relu: negative values and -0 to +0; NaN stays.
+template <class V>
+ATTEST_INLINE V without_negatives(V value) {
+  return value > V{0} || value != value ? value : V{0};
+}
+
+// Rounds to float so that a second rounding to fewer bits is right in every direction: a result that is not exact gets
+// an odd last bit (Boldo and Melquiond 2008).
+ATTEST_INLINE float rounded_to_odd(double value) {
+  const float nearest = static_cast<float>(value);
+  const double back = nearest;
+  const std::uint32_t bits = as_bits(nearest);
+  // Away from zero: one bit back gives the truncated value.
+  const bool outward = back > 0.0 ? back > value : back < value;
+  const std::uint32_t truncated = outward ? bits - 1 : bits;
+  return as_float(back == value || value != value ? bits : truncated | 1u);
+}
+
 // Op with what .ftz does to its sources and result, then .sat.
 template <class Op, bool ftz, bool sat>
 struct Adjusted {

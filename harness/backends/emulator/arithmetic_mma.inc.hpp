@@ -1,0 +1,236 @@
+// mma.sync on tiles of floats (arithmetic_mma_tiles.inc.hpp), and on integers of 8 bits.
+
+// One rounding a step of k, in its order. The product of two numbers of up to 11 bits is exact in float, so that a
+// product and a sum do for a fused step, unless it under- or overflows.
+ATTEST_INLINE float fused_step(float a, float b, float c) {
+#if defined(__FP_FAST_FMAF)
+  return __builtin_fmaf(a, b, c);
+#else
+  const float product = a * b;
+  const bool exact = (magnitude(product) > 0x1p-100f && magnitude(product) <= 0x1p127f) || a == 0.0f || b == 0.0f;
+  return exact ? product + c : __builtin_fmaf(a, b, c);
+#endif
+}
+
+template <class T, int depth>
+ATTEST_INLINE void accumulate_by_step(T& tiles) {
+#if defined(__AVX512F__)
+  __m512 sums[8];
+#pragma GCC unroll 8
+  for (int column = 0; column < 8; ++column)
+    sums[column] = _mm512_load_ps(tiles.sums[column]);
+#pragma GCC unroll 16
+  for (int k = 0; k < depth; ++k) {
+    const __m512 a = _mm512_load_ps(tiles.a[k]);
+#pragma GCC unroll 8
+    for (int column = 0; column < 8; ++column)
+      sums[column] = _mm512_fmadd_ps(a, _mm512_set1_ps(T::b_at(tiles, k, column)), sums[column]);
+  }
+#pragma GCC unroll 8
+  for (int column = 0; column < 8; ++column)
+    _mm512_store_ps(tiles.sums[column], sums[column]);
+#elif defined(__AVX2__) && defined(__FMA__)
+  // Four columns at a time: eight sums, two columns of A and one number of B stay in the sixteen registers.
+  for (int first = 0; first < 8; first += 4) {
+    __m256 upper[4];
+    __m256 lower[4];
+#pragma GCC unroll 4
+    for (int column = 0; column < 4; ++column) {
+      upper[column] = _mm256_load_ps(tiles.sums[first + column]);
+      lower[column] = _mm256_load_ps(tiles.sums[first + column] + 8);
+    }
+#pragma GCC unroll 16
+    for (int k = 0; k < depth; ++k) {
+      const __m256 a0 = _mm256_load_ps(tiles.a[k]);
+      const __m256 a1 = _mm256_load_ps(tiles.a[k] + 8);
+#pragma GCC unroll 4
+      for (int column = 0; column < 4; ++column) {
+        const __m256 b = _mm256_set1_ps(T::b_at(tiles, k, first + column));
+        upper[column] = _mm256_fmadd_ps(a0, b, upper[column]);
+        lower[column] = _mm256_fmadd_ps(a1, b, lower[column]);
+      }
+    }
+#pragma GCC unroll 4
+    for (int column = 0; column < 4; ++column) {
+      _mm256_store_ps(tiles.sums[first + column], upper[column]);
+      _mm256_store_ps(tiles.sums[first + column] + 8, lower[column]);
+    }
+  }
+#else
+  for (int column = 0; column < 8; ++column)
+    for (int k = 0; k < depth; ++k)
+      for (int row = 0; row < 16; ++row)
+        tiles.sums[column][row] = fused_step(tiles.a[k][row], T::b_at(tiles, k, column), tiles.sums[column][row]);
+#endif
+}
+// Products and sums in double, where a product is exact; one rounding to float, to odd where halves follow.
+template <class T, int depth, bool to_half>
+ATTEST_INLINE void accumulate_wide(T& tiles) {
+  for (int column = 0; column < 8; ++column) {
+    alignas(64) double sums[16];
+    for (int row = 0; row < 16; ++row)
+      sums[row] = tiles.sums[column][row];
+    for (int k = 0; k < depth; ++k) {
+      const double b = T::b_at(tiles, k, column);
+      for (int row = 0; row < 16; ++row)
+        sums[row] += static_cast<double>(tiles.a[k][row]) * b;
+    }
+    for (int row = 0; row < 16; ++row)
+      tiles.sums[column][row] = to_half ? rounded_to_odd(sums[row]) : static_cast<float>(sums[row]);
+  }
+}
+
+// C and D: in f32, registers 0 and 2 hold the even columns, 1 and 3 the odd ones; in f16, a word holds both.
+template <class T, bool half>
+ATTEST_INLINE void load_sums(T& tiles, const Instruction& instruction, const Warp& warp, int first) {
+  alignas(64) std::uint32_t columns[4][16];
+  const auto source = [&](int k) __attribute__((always_inline)) {
+    return warp.source_as<std::uint32_t>(instruction.operand[first + k]);
+  };
+  if constexpr (half) {
+    load_columns(source(0), source(1), columns);
+    for (int word = 0; word < 4; ++word) {
+      spread<F16Words, 0, 16>(columns[word], tiles.sums[2 * word]);
+      spread<F16Words, 1, 16>(columns[word], tiles.sums[2 * word + 1]);
+    }
+  } else {
+    for (int odd = 0; odd < 2; ++odd) {
+      load_columns(source(odd), source(odd + 2), columns);
+      for (int word = 0; word < 4; ++word)
+        __builtin_memcpy(tiles.sums[2 * word + odd], columns[word], sizeof(columns[word]));
+    }
+  }
+}
+template <class T, bool half>
+ATTEST_INLINE void store_sums(const T& tiles, const Instruction& instruction, Warp& warp) {
+  alignas(64) std::uint32_t columns[4][16];
+  const auto destination = [&](int k) __attribute__((always_inline)) {
+    return warp.destination<std::uint32_t>(instruction.operand[k]);
+  };
+  if constexpr (half) {
+    for (int word = 0; word < 4; ++word)
+      for (int row = 0; row < 16; ++row)
+        columns[word][row] =
+            float_to_half(tiles.sums[2 * word][row]) | (float_to_half(tiles.sums[2 * word + 1][row]) << 16);
+    store_columns(columns, destination(0), destination(1));
+  } else {
+    for (int odd = 0; odd < 2; ++odd) {
+      for (int word = 0; word < 4; ++word)
+        for (int row = 0; row < 16; ++row)
+          columns[word][row] = F32::store(tiles.sums[2 * word + odd][row]);
+      store_columns(columns, destination(odd), destination(odd + 2));
+    }
+  }
+}
+
+// Everything is read before anything is written: D may be C.
+template <class E, int depth, bool half, bool wide>
+void multiply_tiles(const Instruction& instruction, Warp& warp, Mask active) {
+  if (active != all_lanes) fail_absent_member(all_lanes, active, __builtin_ctz(active), "mma.sync");
+  using T = Tiles<E, depth>;
+  constexpr int sums = half ? 2 : 4;
+  T tiles;
+  tiles.load(instruction, warp, sums, sums + 2 * T::registers);
+  load_sums<T, half>(tiles, instruction, warp, sums + 3 * T::registers);
+  if constexpr (wide)
+    accumulate_wide<T, depth, half>(tiles);
+  else
+    accumulate_by_step<T, depth>(tiles);
+  store_sums<T, half>(tiles, instruction, warp);
+}
+
+// Integers of 8 bits: a word holds four along k.
+template <class A, class B, int depth, bool saturate>
+void multiply_bytes(const Instruction& instruction, Warp& warp, Mask active) {
+  if (active != all_lanes) fail_absent_member(all_lanes, active, __builtin_ctz(active), "mma.sync");
+  constexpr int registers = depth / 16;
+  std::int32_t sums[4][warp_lanes];
+  for (int row = 0; row < 16; ++row)
+    for (int column = 0; column < 8; ++column) {
+      const int place = (row / 8) * 2 + column % 2;
+      const int lane = (row % 8) * 4 + column / 2;
+      const auto c = warp.source_as<std::int32_t>(instruction.operand[4 + 3 * registers + place])[lane];
+      std::int64_t sum = c;
+      for (int block = 0; block < registers; ++block) {
+        const auto* a = warp.source_as<std::uint32_t>(instruction.operand[4 + 2 * block + row / 8]);
+        const auto* b = warp.source_as<std::uint32_t>(instruction.operand[4 + 2 * registers + block]);
+        for (int k = 0; k < 16; ++k) {
+          const auto x = static_cast<A>(a[(row % 8) * 4 + k / 4] >> (8 * (k % 4)));
+          const auto y = static_cast<B>(b[column * 4 + k / 4] >> (8 * (k % 4)));
+          sum += std::int32_t{x} * std::int32_t{y};
+        }
+      }
+      if constexpr (saturate) {
+        constexpr std::int64_t low = std::numeric_limits<std::int32_t>::min();
+        constexpr std::int64_t high = std::numeric_limits<std::int32_t>::max();
+        sum = sum < low ? low : sum > high ? high : sum;
+      }
+      sums[place][lane] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum));
+    }
+  for (int place = 0; place < 4; ++place)
+    for (int lane = 0; lane < warp_lanes; ++lane)
+      warp.destination<std::int32_t>(instruction.operand[place])[lane] = sums[place][lane];
+}
+
+inline constexpr OperandForm mma_d = in_group(out<B32>(), 1);
+inline constexpr OperandForm mma_a = in_group(in<B32>(), 2);
+inline constexpr OperandForm mma_b = in_group(in<B32>(), 3);
+inline constexpr OperandForm mma_c = in_group(in<B32>(), 4);
+// Operands for 4 or 2 registers of C and D and 2, or 1, of B.
+template <bool half, int registers>
+constexpr std::span<const OperandForm> mma_operands() {
+  if constexpr (half && registers == 2)
+    return operands<mma_d, mma_d, mma_a, mma_a, mma_a, mma_a, mma_b, mma_b, mma_c, mma_c>;
+  else if constexpr (half)
+    return operands<mma_d, mma_d, mma_a, mma_a, mma_b, mma_c, mma_c>;
+  else if constexpr (registers == 2)
+    return operands<mma_d, mma_d, mma_d, mma_d, mma_a, mma_a, mma_a, mma_a, mma_b, mma_b, mma_c, mma_c, mma_c, mma_c>;
+  else
+    return operands<mma_d, mma_d, mma_d, mma_d, mma_a, mma_a, mma_b, mma_c, mma_c, mma_c, mma_c>;
+}
+
+template <class E, int depth, bool half>
+ATTEST_DESCRIBES void add_multiply(FormSink& sink, const char* shape) {
+  const char* const sums = half ? "f16" : "f32";
+  sink.add({"mma.sync.aligned", shape, "row.col", sums, E::name, E::name, sums},
+           mma_operands<half, Tiles<E, depth>::registers>(),
+           {.run = multiply_tiles<E, depth, half, false>,
+            .wide = multiply_tiles<E, depth, half, true>,
+            .kind = Class::tensor,
+            .warp_flops = 2 * 16 * 8 * depth,
+            .gathers = true,
+            .reads_first = true});
+}
+template <class A, class B, int depth>
+ATTEST_DESCRIBES void add_multiply_bytes(FormSink& sink, const char* shape, const char* a, const char* b) {
+  each_value<false, true>([&]<bool saturate>() {
+    sink.add({"mma.sync.aligned", shape, "row.col", saturate ? "satfinite" : "", "s32", a, b, "s32"},
+             mma_operands<false, depth / 16>(),
+             {.run = multiply_bytes<A, B, depth, saturate>,
+              .kind = Class::tensor,
+              .warp_flops = 2 * 16 * 8 * depth,
+              .gathers = true,
+              .reads_first = true});
+  });
+}
+
+ATTEST_DESCRIBES void add_mma(FormSink& sink) {
+  add_multiply<Bf16Words, 16, false>(sink, "m16n8k16");
+  add_multiply<F16Words, 16, false>(sink, "m16n8k16");
+  add_multiply<F16Words, 16, true>(sink, "m16n8k16");
+  add_multiply<Bf16Words, 8, false>(sink, "m16n8k8");
+  add_multiply<F16Words, 8, false>(sink, "m16n8k8");
+  add_multiply<F16Words, 8, true>(sink, "m16n8k8");
+  add_multiply<Tf32Words, 8, false>(sink, "m16n8k8");
+  add_multiply<Tf32Words, 4, false>(sink, "m16n8k4");
+  using s8 = std::int8_t;
+  using u8 = std::uint8_t;
+  add_multiply_bytes<s8, s8, 16>(sink, "m16n8k16", "s8", "s8");
+  add_multiply_bytes<s8, u8, 16>(sink, "m16n8k16", "s8", "u8");
+  add_multiply_bytes<u8, s8, 16>(sink, "m16n8k16", "u8", "s8");
+  add_multiply_bytes<u8, u8, 16>(sink, "m16n8k16", "u8", "u8");
+  add_multiply_bytes<s8, s8, 32>(sink, "m16n8k32", "s8", "s8");
+  add_multiply_bytes<s8, u8, 32>(sink, "m16n8k32", "s8", "u8");
+  add_multiply_bytes<u8, s8, 32>(sink, "m16n8k32", "u8", "s8");
+  add_multiply_bytes<u8, u8, 32>(sink, "m16n8k32", "u8", "u8");
+}
