@@ -1,6 +1,6 @@
 // out[h] = sum_j softmax_j(cap(scale * q[h].k[g][j]) + bias[h,j]) v[g][j], g = h / (hq / hkv): one query row, a KV
 // cache Source: Ainslie et al. 2023, arXiv:2305.13245; split keys: Dao et al. 2023, Flash-Decoding Split:  one block
-// per (b, key head, 1, 4 or 8 query heads of the group, chunk of keys); groups of 8 to 32 threads take
+// per (b, key head, 1 or 8 query heads of the group, chunk of keys); groups of 8 to 32 threads take
 //         keys in turn; a second launch merges the chunks of a row by their maxima
 // Memory: the heads' queries, max, sum and out in registers; of each chunk its unnormalised rows in global memory
 // Cost:   2*(d+dv) flops a visible pair; K and V move once for up to 8 heads of a group, in order
@@ -33,13 +33,10 @@ __device__ void attend(const AttentionParams& p, const Element* q, const Element
   }
 #define ATTEST_GQA_DECODE_TYPE(suffix, Element)                                                              \
   ATTEST_GQA_DECODE(suffix, Element, 64, 1)                                                                  \
-  ATTEST_GQA_DECODE(suffix, Element, 64, 4)                                                                  \
   ATTEST_GQA_DECODE(suffix, Element, 64, 8)                                                                  \
   ATTEST_GQA_DECODE(suffix, Element, 128, 1)                                                                 \
-  ATTEST_GQA_DECODE(suffix, Element, 128, 4)                                                                 \
   ATTEST_GQA_DECODE(suffix, Element, 128, 8)                                                                 \
   ATTEST_GQA_DECODE(suffix, Element, 256, 1)                                                                 \
-  ATTEST_GQA_DECODE(suffix, Element, 256, 4)                                                                 \
   ATTEST_GQA_DECODE(suffix, Element, 256, 8)                                                                 \
   extern "C" __global__ void __launch_bounds__(128) gqa_decode_merge_##suffix(                               \
       AttentionParams p, int chunks, const Partial* partials, const float* sums, Element* out, float* lse) { \

@@ -1,3 +1,4 @@
+#include "variants/common/cuda/plan.hpp"
 #include "variants/common/cuda/tile_plan.hpp"
 #include "variants/gqa/kernels.hpp"
 
@@ -6,6 +7,7 @@ namespace {
 
 Support supports(const Problem& problem, const Presence&) {
   if (problem.group() * problem.seq_q > INT32_MAX / 2) return Support::no("sq * hq / hkv below 2^30");
+  if (Support dims = cuda::head_dims_support(problem, 1, 128); !dims) return dims;
   return problem.dtype == DType::f32 ? cuda::simt_supports(problem) : cuda::mma_supports(problem);
 }
 

@@ -41,11 +41,11 @@ std::int64_t step_of(const Problem& problem, const SplitCut& cut) {
 
 }  // namespace
 
-SplitCut split_cut(const Problem& problem, std::int64_t slots, std::int64_t slot_rows, int most_rows) {
+SplitCut split_cut(const Problem& problem, std::int64_t slots, std::int64_t slot_rows, int shared_rows) {
   const std::int64_t widest = std::max(problem.head_dim, problem.head_dim_v);
   SplitCut cut;
   cut.width = widest <= 64 ? 64 : widest <= 128 ? 128 : 256;
-  cut.rows = slot_rows == 1 ? 1 : slot_rows <= 4 ? 4 : most_rows;
+  cut.rows = slot_rows == 1 ? 1 : shared_rows;
   cut.row_tiles = ceil_div(slot_rows, cut.rows);
   cut.slots = slots;
   const std::int64_t granules = ceil_div(problem.seq_kv, granule_keys);

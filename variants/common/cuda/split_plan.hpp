@@ -19,8 +19,8 @@ struct SplitCut {
   std::int64_t chunks = 0;
 };
 
-/// `slot_rows` query rows in each of `slots` heads; blocks of 1, 4 or `most_rows` of them.
-SplitCut split_cut(const Problem& problem, std::int64_t slots, std::int64_t slot_rows, int most_rows);
+/// `slot_rows` query rows in each of `slots` heads; blocks of `shared_rows` of them, or of the only one.
+SplitCut split_cut(const Problem& problem, std::int64_t slots, std::int64_t slot_rows, int shared_rows);
 
 /// f32, bf16 or f16, head dims to 256, lengths and heads that a grid takes.
 Support split_supports(const Problem& problem);
