@@ -50,8 +50,8 @@ BOOST_AUTO_TEST_CASE(operands_that_do_not_fit_their_form_are_refused) {
   check_error("add.u32 %r0, %r1, 0f3F800000;", "a floating constant stands where this form takes none");
   check_error("selp.u32 %r0, %r1, %r2, %r3;", "%r3 is no predicate");
   check_error("@%r1 add.u32 %r0, %r1, %r2;", "%r1 is no predicate");
-  check_error("ld.global.v4.u32 {%r0, %r1}, [%out];", "a group of 2 operands stands where this form has 4");
-  check_error("ld.global.u32 {%r0, %r1}, [%out];", "a group of 2 operands stands where this form has 1");
+  check_error("ld.global.v4.u32 {%r0, %r1}, [%out];", "it has 3 operands, this form takes 5");
+  check_error("ld.global.u32 {%r0, %r1};", "a group of 2 operands stands where this form has 1");
   check_error("ld.global.u32 %r0, %out;", "an address in brackets must stand here");
   check_error("bra NOWHERE;", "no label is named NOWHERE");
   check_error("{ INSIDE: } bra INSIDE;", "no label is named INSIDE");
