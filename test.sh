@@ -5,13 +5,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 usage() {
   cat <<'TEXT'
-usage: ./test.sh [--slow | --all] [--preset dev|asan|tsan]
+usage: ./test.sh [--slow | --all | --upstream] [--preset dev|asan|tsan]
 
 Installs missing Debian or Ubuntu packages (apt, as root or through sudo; says so first), builds and runs all tests but
-those labelled slow.
+those labelled slow or upstream.
 
   --slow         only the slow tests: the default sweep end to end, the house test, headers compiled alone
-  --all          both
+  --all          the default tests and the slow ones
+  --upstream     only FlashAttention-2 and Triton on the emulator: fetches both from PyPI (300 MB, kept in build/), compiles
   --preset NAME  dev (default), asan (AddressSanitizer and UndefinedBehaviorSanitizer) or tsan (ThreadSanitizer)
   --help         this text
 TEXT
@@ -24,6 +25,7 @@ while [ $# -gt 0 ]; do
     --help | -h) usage; exit 0 ;;
     --slow) which=slow; shift ;;
     --all) which=all; shift ;;
+    --upstream) which=upstream; shift ;;
     --preset)
       case ${2:-} in
         dev | asan | tsan) preset=$2; shift 2 ;;
@@ -34,13 +36,16 @@ while [ $# -gt 0 ]; do
 done
 
 . harness/cmake/setup.sh
+[ "$which" != upstream ] || test_packages+=(python3-venv)
 install_missing "${build_packages[@]}" "${test_packages[@]}"
 build_preset "$preset"
 
 selection=()
 case $which in
-  default) selection=(-LE slow) ;;
+  default) selection=(-LE 'slow|upstream') ;;
   slow) selection=(-L slow) ;;
+  all) selection=(-LE upstream) ;;
+  upstream) selection=(-L upstream) ;;
 esac
 log=build/$preset/test.log
 status=0

@@ -37,6 +37,7 @@ class CommandLine {
     compare->add_option("second", compare_.second);
     compare->add_option("--fail-on", compare_.fail_on);
     add_json(compare);
+    add_emulate();
     CLI::App* merge = command("merge");
     merge->add_option("out", merge_.out);
     merge->add_option("in", merge_.in);
@@ -138,6 +139,24 @@ class CommandLine {
     report->add_option("--title", report_.title);
   }
 
+  void add_emulate() {
+    CLI::App* emulate = command("emulate");
+    emulate->add_option("file", emulate_.file);
+    emulate->add_option("--entry", emulate_.entry);
+    emulate->add_option("--grid", emulate_.grid);
+    emulate->add_option("--block", emulate_.block);
+    emulate->add_option("--shared", emulate_.shared);
+    emulate->add_option("--args", emulate_.arguments);
+    emulate->add_flag("!--no-sanitize,--sanitize", emulate_.sanitize);
+    emulate->add_flag("--wide-accumulation", emulate_.wide_accumulation);
+    emulate->add_flag("--contract", emulate_.contract);
+    emulate->add_option("--threads", emulate_.threads);
+    emulate->add_option("--instruction-budget", emulate_.instruction_budget);
+    emulate->add_option("--deadline-seconds", emulate_.deadline_seconds);
+    emulate->add_option("--warp-order", emulate_.warp_order);
+    add_json(emulate);
+  }
+
   static void need(const std::string& value, std::string_view what, std::string_view right) {
     if (value.empty()) complain(wrong_use, fmt::format("no {} is given", what), right);
   }
@@ -149,7 +168,7 @@ class CommandLine {
       const std::string& word = common_.arguments[index];
       if (word.starts_with('-') || common_.arguments[index - 1] == "--color") continue;
       complain(wrong_use, fmt::format("'{}' is no command", word),
-               "the commands are list check bench sweep report compare merge peaks doctor");
+               "the commands are list check bench sweep report compare merge emulate peaks doctor");
     }
   }
 
@@ -176,6 +195,10 @@ class CommandLine {
       need(merge_.out, "store", "write attest merge OUT.db IN.db");
       if (merge_.in.empty()) complain(wrong_use, "no store to merge is given", "write attest merge OUT.db IN.db");
       return merge_command(common_, merge_);
+    }
+    if (name == "emulate") {
+      need(emulate_.file, "PTX file", "write attest emulate FILE.ptx --grid X,Y,Z --block X,Y,Z --args ...");
+      return emulate_command(common_, emulate_);
     }
     if (name == "peaks") return peaks_command(common_, peak_flags_);
     return doctor_command(common_);
@@ -217,6 +240,7 @@ class CommandLine {
   ReportOptions report_;
   CompareOptions compare_;
   MergeOptions merge_;
+  EmulateOptions emulate_;
   OptionTexts peak_flags_;
   std::string color_ = "auto";
   bool help_ = false;

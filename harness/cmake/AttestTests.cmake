@@ -41,7 +41,8 @@ foreach(source IN LISTS variant_tests)
   attest_add_test(variant_${name} ${source})
 endforeach()
 
-# tests/<group>/test_*.py are programs that exit 0 on success; test_slow_*.py are labelled slow.
+# tests/<group>/test_*.py are programs that exit 0 on success; test_slow_*.py are labelled slow, those of tests/upstream,
+# which fetch and compile what others wrote, upstream.
 file(GLOB python_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/*/test_*.py)
 foreach(source IN LISTS python_tests)
   cmake_path(GET source STEM name)
@@ -50,7 +51,9 @@ foreach(source IN LISTS python_tests)
   string(REGEX REPLACE "^test_" "" name ${name})
   add_test(NAME ${group}_${name} COMMAND ${ATTEST_PYTHON} ${source} --attest $<TARGET_FILE:attest> --build ${CMAKE_BINARY_DIR})
   set_tests_properties(${group}_${name} PROPERTIES TIMEOUT 1800)
-  if(name MATCHES "^slow_")
+  if(group STREQUAL "upstream")
+    set_tests_properties(${group}_${name} PROPERTIES LABELS upstream RUN_SERIAL TRUE)
+  elseif(name MATCHES "^slow_")
     set_tests_properties(${group}_${name} PROPERTIES LABELS slow RUN_SERIAL TRUE)
   endif()
 endforeach()

@@ -83,7 +83,7 @@ def test_help_is_the_manual_and_has_every_option():
     manual = (SOURCE / "harness/cli/help.md").read_text()
     source = (SOURCE / "harness/cli/command_line.cpp").read_text()
     expect(passes("--help").strip() in manual, "--help is the head of help.md")
-    for command in "list check bench sweep report compare merge peaks doctor".split():
+    for command in "list check bench sweep report compare merge emulate peaks doctor".split():
         text = passes(command, "--help")
         expect(f"attest {command}" in text and text.strip() in manual, f"{command} --help is a part of help.md")
     for option in set(re.findall(r'"[!,]*(--[a-z-]+)', source)):
