@@ -10,8 +10,10 @@
 namespace attest::emulator {
 namespace {
 
-/// Instructions that the lowest group may run before the one that waited longest has as many.
-constexpr std::uint64_t turn_instructions = 2048;
+/// Instructions that the lowest groups run before the one that waited longest has a turn, and the length of that turn.
+/// The first is long, so that lanes in a long loop are met where they wait behind it; only those that spin feel it.
+constexpr std::uint64_t lowest_instructions = 1 << 17;
+constexpr std::uint64_t favoured_instructions = 1 << 11;
 constexpr std::uint32_t no_pc = 0xffffffffu;
 
 /// splitmix64 (Steele, Lea and Flood 2014): a step of a random sequence.
@@ -163,7 +165,7 @@ void BlockRunner::begin(std::uint32_t linear_index) {
     warp.group_count = 1;
     warp.changes = 0;
     warp.executed = 0;
-    warp.turn_end = turn_instructions;
+    warp.turn_end = lowest_instructions;
     warp.turns = 0;
     warp.favoured_lane = -1;
     std::fill_n(warp.predicates, program_.predicates, 0);
@@ -267,8 +269,8 @@ Group& BlockRunner::choose(WarpState& warp) {
     if (warp.favoured_lane >= 0 && (group.lanes >> warp.favoured_lane & 1u) != 0) favoured = &group;
   }
   if (warp.executed >= warp.turn_end) {
-    warp.turn_end = warp.executed + turn_instructions;
     favoured = warp.favoured_lane >= 0 ? nullptr : longest;
+    warp.turn_end = warp.executed + (favoured == nullptr ? lowest_instructions : favoured_instructions);
   }
   warp.favoured_lane = favoured == nullptr ? -1 : std::countr_zero(favoured->lanes);
   Group& chosen = favoured == nullptr ? *lowest : *favoured;

@@ -41,18 +41,32 @@ inline void resolve(const Instruction& instruction, Warp& warp, Mask active, Add
     pointer[lane] = view->data + (address.lane[lane] - view->start);
   std::uint32_t* const footprint = write ? view->written : view->read;
   if (footprint != nullptr)
-    // The lanes that were filled repeat one that is active.
-    for (int lane = 0; lane < warp_lanes; ++lane) {
-      const std::uint64_t offset = address.lane[lane] - view->start;
-      footprint[offset / sector_bytes] |= ((1u << Size) - 1u) << (offset % sector_bytes);
-    }
+    mark_lanes<Size>(footprint, view->start, address);  // the lanes that were filled repeat one that is active
 }
 
-/// The view of a request of all lanes side by side from an aligned address on; null where it is none.
+/// A request whose active lanes are the neighbours `first` to `first + count - 1`, side by side from an aligned address
+/// on.
+struct Row {
+  AllocationView* view = nullptr;  ///< null where it is no such request
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
 template <unsigned Size>
-inline AllocationView* coalesced(const Instruction& instruction, Warp& warp, Mask active, const Addresses& address) {
-  if (active != all_lanes || address.lane[0] % Size != 0 || !affine(address, std::uint64_t{Size})) return nullptr;
-  return view_of(*warp.launch, instruction.pc, address.lane[0], warp_lanes * Size);
+inline Row row_of(const Instruction& instruction, Warp& warp, Mask active, const Addresses& address) {
+  Row row;
+  row.first = static_cast<std::uint32_t>(std::countr_zero(active)) % warp_lanes;
+  row.count = static_cast<std::uint32_t>(std::popcount(active));
+  const std::uint64_t base = address.lane[row.first] - row.first * Size;
+  if (active == all_lanes) {
+    if (base % Size != 0 || !affine(address, std::uint64_t{Size})) return row;
+  } else {
+    std::uint64_t difference = base % Size;
+    for (unsigned lane = 0; lane < warp_lanes; ++lane)
+      difference |= (active >> lane & 1u) != 0 ? address.lane[lane] ^ (base + lane * Size) : 0;
+    if (difference != 0 || static_cast<std::uint32_t>(std::countr_one(active >> row.first)) != row.count) return row;
+  }
+  row.view = view_of(*warp.launch, instruction.pc, address.lane[row.first], row.count * Size);
+  return row;
 }
 
 /// Sectors from `address` on.
@@ -65,19 +79,40 @@ void load_global_at(const Instruction& instruction, Warp& warp, Mask active, Add
   using Memory = typename ElementType<Element>::Memory;
   constexpr unsigned size = Element * Vector;
   LaunchState& launch = *warp.launch;
-  if (AllocationView* const view = coalesced<size>(instruction, warp, active, address)) {
-    const std::uint64_t offset = address.lane[0] - view->start;
+  if (const Row row = row_of<size>(instruction, warp, active, address); row.view != nullptr) {
+    const std::uint64_t start = address.lane[row.first];
+    const std::uint64_t offset = start - row.view->start;
+    const std::uint32_t bytes = row.count * size;
     if (launch.sanitize) [[unlikely]]
       check_global_read(instruction, warp, active, address.lane, size);
-    const auto* const from = reinterpret_cast<const Memory*>(view->data + offset);
     if (launch.count) {
-      count_global(launch, false, sectors_between(address.lane[0], warp_lanes * size), warp_lanes * size);
-      mark_bytes(view->read, offset, warp_lanes * size);
+      count_global(launch, false, sectors_between(start, bytes), bytes);
+      mark_bytes(row.view->read, offset, bytes);
     }
+    const std::byte* const data = row.view->data + offset;
+    alignas(64) Memory part[warp_lanes * Vector];
+    if (row.count < warp_lanes) std::memcpy(part + row.first * Vector, data, bytes);
+    const auto* const from = row.count < warp_lanes ? part : reinterpret_cast<const Memory*>(data);
     set_registers<Element, Vector>(instruction, warp, active, [&](int lane, unsigned element) {
       return from[static_cast<unsigned>(lane) * Vector + element];
     });
     return;
+  }
+  if (active == all_lanes && address.lane[0] % size == 0 && affine(address, std::uint64_t{0})) {
+    // One address for all, as a row of queries has it: one look-up and one sector.
+    if (AllocationView* const view = view_of(launch, instruction.pc, address.lane[0], size)) {
+      const std::uint64_t offset = address.lane[0] - view->start;
+      if (launch.sanitize) [[unlikely]]
+        check_global_read(instruction, warp, 1u, address.lane, size);
+      if (launch.count) {
+        count_global(launch, false, 1, warp_lanes * size);
+        mark_bytes(view->read, offset, size);
+      }
+      Memory values[Vector];
+      std::memcpy(values, view->data + offset, size);
+      set_registers<Element, Vector>(instruction, warp, active, [&](int, unsigned element) { return values[element]; });
+      return;
+    }
   }
   std::byte* pointer[warp_lanes];
   resolve<size>(instruction, warp, active, address, false, pointer);
@@ -97,12 +132,20 @@ void store_global_at(const Instruction& instruction, Warp& warp, Mask active, Ad
   using Memory = typename ElementType<Element>::Memory;
   constexpr unsigned size = Element * Vector;
   LaunchState& launch = *warp.launch;
-  if (AllocationView* const view = coalesced<size>(instruction, warp, active, address)) {
-    const std::uint64_t offset = address.lane[0] - view->start;
-    read_data<Element, Vector>(instruction, warp, 1, reinterpret_cast<Memory*>(view->data + offset));
-    mark_bytes(view->written, offset, warp_lanes * size);
-    if (launch.count)
-      count_global(launch, true, sectors_between(address.lane[0], warp_lanes * size), warp_lanes * size);
+  if (const Row row = row_of<size>(instruction, warp, active, address); row.view != nullptr) {
+    const std::uint64_t start = address.lane[row.first];
+    const std::uint64_t offset = start - row.view->start;
+    const std::uint32_t bytes = row.count * size;
+    std::byte* const to = row.view->data + offset;
+    if (row.count == warp_lanes) {
+      read_data<Element, Vector>(instruction, warp, 1, reinterpret_cast<Memory*>(to));
+    } else {
+      alignas(64) Memory part[warp_lanes * Vector];
+      read_data<Element, Vector>(instruction, warp, 1, part);
+      std::memcpy(to, part + row.first * Vector, bytes);
+    }
+    mark_bytes(row.view->written, offset, bytes);
+    if (launch.count) count_global(launch, true, sectors_between(start, bytes), bytes);
     if (launch.sanitize) [[unlikely]]
       note_global_write(instruction, warp, active, address.lane, size);
     return;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <fmt/format.h>
@@ -21,6 +22,7 @@ WarpMemory::Pending& add_pending(const Instruction& instruction, Warp& warp, Mas
 
 void share_out_groups(Warp& warp, WarpMemory::Pending& copy) {
   WarpMemory& memory = *warp.memory;
+  if (memory.groups_agree) return;
   WarpMemory::Pending* rest = &copy;
   while (true) {
     Mask same = 0;
@@ -67,6 +69,11 @@ namespace {
 
 template <std::size_t Size>
 void write_lanes(const WarpMemory::Pending& copy, Mask lanes, std::byte* shared) {
+  if (lanes == all_lanes) {
+    for (std::size_t lane = 0; lane < warp_lanes; ++lane)
+      std::memcpy(shared + copy.destination[lane], copy.data.data() + lane * Size, Size);
+    return;
+  }
   for (Mask rest = lanes; rest != 0; rest &= rest - 1) {
     const auto lane = static_cast<std::size_t>(std::countr_zero(rest));
     std::memcpy(shared + copy.destination[lane], copy.data.data() + lane * Size, Size);
@@ -90,9 +97,12 @@ void land_copies(const Instruction& instruction, Warp& warp, Mask active, std::u
   for (std::size_t index = 0; index < memory.pending_count; ++index) {
     WarpMemory::Pending& copy = *memory.pending[index];
     Mask ready = copy.lanes & active;
-    if (!everything)
+    if (!everything && memory.groups_agree) {
+      if (memory.group[0] - copy.group <= newest) ready = 0;
+    } else if (!everything) {
       for (int lane = 0; lane < warp_lanes; ++lane)
         if (memory.group[static_cast<std::size_t>(lane)] - copy.group <= newest) ready &= ~(1u << lane);
+    }
     if (ready != 0) {
       if (warp.launch->sanitize) land_pending(instruction, warp, ready, copy.destination.data(), copy.bytes, copy.pc);
       write_copy(copy, ready, warp.block->shared);
@@ -106,6 +116,10 @@ void land_copies(const Instruction& instruction, Warp& warp, Mask active, std::u
 void commit_copies(const Instruction&, Warp& warp, Mask active) {
   for (int lane = 0; lane < warp_lanes; ++lane)
     warp.memory->group[static_cast<std::size_t>(lane)] += active >> lane & 1u;
+  if (active != all_lanes) {
+    const auto& group = warp.memory->group;
+    warp.memory->groups_agree = std::all_of(group.begin(), group.end(), [&](auto each) { return each == group[0]; });
+  }
 }
 
 void wait_copies(const Instruction& instruction, Warp& warp, Mask active) {

@@ -135,6 +135,7 @@ void reset_warp_memory(WarpMemory& memory) {
   }
   memory.pending_count = 0;
   memory.group.fill(0);
+  memory.groups_agree = true;
 }
 
 void free_warp_memory(WarpMemory* memory) {

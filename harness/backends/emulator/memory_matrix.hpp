@@ -3,15 +3,15 @@
 namespace attest::emulator::ATTEST_ISA {
 
 /// Eight rows of eight 16-bit elements: what eight lanes' addresses name, and one register of the warp.
-using Row = std::uint16_t __attribute__((vector_size(16)));
+using MatrixRow = std::uint16_t __attribute__((vector_size(16)));
 
 /// Column c of `rows` becomes row c.
-inline void transpose(const Row* rows, Row* columns) {
+inline void transpose(const MatrixRow* rows, MatrixRow* columns) {
 #define ATTEST_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define ATTEST_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
   // Three perfect shuffles of the 64 elements are a transposition.
-  Row first[8];
-  Row second[8];
+  MatrixRow first[8];
+  MatrixRow second[8];
   for (int row = 0; row < 4; ++row) {
     first[2 * row] = ATTEST_LOW(rows[row], rows[row + 4]);
     first[2 * row + 1] = ATTEST_HIGH(rows[row], rows[row + 4]);
@@ -48,10 +48,10 @@ void load_matrix(const Instruction& instruction, Warp& warp, Mask active) {
     check_shared_read(instruction, warp, members, offset.lane, 16, Access::plain);
   if (launch.count) count_shared(launch, false, wavefronts_of<16>(offset, members));
   for (unsigned matrix = 0; matrix < Matrices; ++matrix) {
-    auto* const to = warp.destination<Row>(instruction.operand[matrix]);
+    auto* const to = warp.destination<MatrixRow>(instruction.operand[matrix]);
     const std::uint32_t* const row = offset.lane + 8 * matrix;
     if constexpr (Transposed) {
-      Row rows[8];
+      MatrixRow rows[8];
       for (int index = 0; index < 8; ++index)
         std::memcpy(&rows[index], warp.block->shared + row[index], 16);
       transpose(rows, to);
@@ -70,13 +70,13 @@ void store_matrix(const Instruction& instruction, Warp& warp, Mask active) {
   read_offsets(instruction, warp, 0, instruction.immediate, members, 16, offset);
   check_offsets<16>(warp, members, offset);
   LaunchState& launch = *warp.launch;
-  alignas(64) Row data[8 * Matrices];
+  alignas(64) MatrixRow data[8 * Matrices];
   for (unsigned matrix = 0; matrix < Matrices; ++matrix) {
-    const auto* const from = warp.source_as<Row>(instruction.operand[1 + matrix]);
+    const auto* const from = warp.source_as<MatrixRow>(instruction.operand[1 + matrix]);
     if constexpr (Transposed)
       transpose(from, data + 8 * matrix);
     else
-      std::memcpy(data + 8 * matrix, from, sizeof(Row) * 8);
+      std::memcpy(data + 8 * matrix, from, sizeof(MatrixRow) * 8);
   }
   if (launch.sanitize) [[unlikely]]
     check_shared_write(instruction, warp, members, offset.lane, 16, Access::plain, reinterpret_cast<std::byte*>(data));

@@ -1,6 +1,7 @@
 // Addresses of a request and what they have in common. Included once by each memory_handlers_<isa>.cpp, which names its
 // instruction set in ATTEST_ISA: the loops are written so that they vectorise for each.
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -104,6 +105,20 @@ inline OffsetExtent extent_of(const Offsets& request) {
   return {high, bits};
 }
 
+/// Marks the bytes of every lane's access in a footprint, given the start of its allocation.
+template <unsigned Size>
+inline void mark_lanes(std::uint32_t* footprint, std::uint64_t start, const Addresses& request) {
+  for (int lane = 0; lane < warp_lanes; ++lane) {
+    const std::uint64_t offset = request.lane[lane] - start;
+    if constexpr (Size >= 8) {
+      // Whole bytes of the map, in the order of a little-endian machine.
+      std::memset(reinterpret_cast<std::byte*>(footprint) + offset / 8, 0xff, Size / 8);
+    } else {
+      footprint[offset / sector_bytes] |= ((1u << Size) - 1u) << (offset % sector_bytes);
+    }
+  }
+}
+
 /// Sectors of a request whose lanes' sectors do not decrease, or do not increase; of any other by the exact count.
 inline std::uint32_t sectors_of(const Addresses& request, Mask active) {
   if (active != all_lanes) return count_sectors(request.lane, active);
@@ -119,28 +134,51 @@ inline std::uint32_t sectors_of(const Addresses& request, Mask active) {
   return count_sectors(request.lane, active);
 }
 
+/// Phases that a shared request of `Size` bytes a lane has lanes in.
+template <unsigned Size>
+inline std::uint32_t phases_of(Mask active) {
+  constexpr unsigned lanes = Size <= 4 ? 32 : 128 / Size;
+  if (active == all_lanes) return warp_lanes / lanes;
+  std::uint32_t phases = 0;
+  for (unsigned first = 0; first < warp_lanes; first += lanes)
+    phases += (active >> first & (0xffffffffu >> (32 - lanes))) != 0 ? 1u : 0u;
+  return phases;
+}
+
 /// Wavefronts of a shared request whose inactive lanes were filled.
 template <unsigned Size>
 inline Wavefronts wavefronts_of(const Offsets& request, Mask active) {
-  // Without two lanes of a phase in one bank (or pair or quad of banks) every phase is one wavefront.
+  // A phase has as many lanes as there are banks of the access's size: each lane of a warp has a place by phase and
+  // bank.
   constexpr unsigned unit = Size < 4 ? 4 : Size;
-  constexpr unsigned lanes = Size <= 4 ? 32 : 128 / Size;  // of a phase
-  alignas(64) std::uint32_t bank[warp_lanes];
-  for (int lane = 0; lane < warp_lanes; ++lane) {
-    const std::uint32_t bit = 1u << (request.lane[lane] / unit % lanes);
-    bank[lane] = (active >> lane & 1u) != 0 ? bit : 0u;
+  constexpr unsigned lanes = 128 / unit;
+  const std::uint32_t phases = phases_of<Size>(active);
+  std::uint32_t places = 0;
+  for (unsigned lane = 0; lane < warp_lanes; ++lane) {
+    const std::uint32_t bit = 1u << (request.lane[lane] / unit % lanes + lane / lanes * lanes);
+    places |= (active >> lane & 1u) != 0 ? bit : 0u;
   }
-  std::uint32_t phases = 0;
-  bool clean = true;
-  for (unsigned first = 0; first < warp_lanes; first += lanes) {
-    std::uint32_t banks = 0;
-    for (unsigned lane = 0; lane < lanes; ++lane)
-      banks |= bank[first + lane];
-    const Mask members = lanes == 32 ? active : active >> first & ((1u << (lanes % 32)) - 1u);
-    phases += members != 0 ? 1u : 0u;
-    clean = clean && std::popcount(banks) == std::popcount(members);
+  if (std::popcount(places) == std::popcount(active)) return {phases, phases};
+  if (Size == 4 && active == all_lanes) {
+    const std::uint32_t stride = request.lane[1] - request.lane[0];
+    // Words a stride apart come back to a bank after 32 / gcd(stride, 32) lanes.
+    if (stride != 0 && affine(request, stride)) return {1u << std::min(std::countr_zero(stride / 4), 5), 1};
   }
-  if (clean) return {phases, phases};
+  // Lanes of one bank that read one word are no conflict: the last to write its place there finds itself everywhere.
+  alignas(64) std::uint32_t place[warp_lanes];
+  alignas(64) std::uint32_t number[warp_lanes];
+  for (unsigned lane = 0; lane < warp_lanes; ++lane) {
+    number[lane] = request.lane[lane] / unit;
+    const std::uint32_t of = number[lane] % lanes + lane / lanes * lanes;
+    place[lane] = (active >> lane & 1u) != 0 ? of : warp_lanes + lane;
+  }
+  std::uint32_t table[2 * warp_lanes];
+  for (unsigned lane = 0; lane < warp_lanes; ++lane)
+    table[place[lane]] = number[lane];
+  std::uint32_t difference = 0;
+  for (unsigned lane = 0; lane < warp_lanes; ++lane)
+    difference |= table[place[lane]] ^ number[lane];
+  if (difference == 0) return {phases, phases};
   return count_wavefronts(request.lane, active, Size);
 }
 

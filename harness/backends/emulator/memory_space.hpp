@@ -97,6 +97,7 @@ struct WarpMemory {
   std::vector<std::unique_ptr<Pending>> pending;  ///< oldest first; those from pending_count on are spare
   std::size_t pending_count = 0;
   std::array<std::uint32_t, warp_lanes> group{};  ///< groups that each lane has committed
+  bool groups_agree = true;                       ///< all lanes have committed as many
 
   std::uint32_t local_words() const { return (local_bytes + 31) / 32; }
 };
