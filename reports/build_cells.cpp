@@ -53,7 +53,8 @@ Table not_run_table(const Study& study) {
 void add_timing(const View& view, const std::optional<Peaks>& peaks, std::vector<Entry>& row) {
   const TimingSummary* timing = view.timing();
   if (timing == nullptr) {
-    row.emplace_back(Missing{view.passed() ? "not timed" : ""});
+    const char* why = view.record->counts ? "counted, not timed" : "not timed";
+    row.emplace_back(Missing{view.passed() ? why : ""});
     row.insert(row.end(), 7, Missing{});
     return;
   }

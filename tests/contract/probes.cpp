@@ -10,6 +10,7 @@
 
 #include "harness/backends/backend.hpp"
 #include "harness/core/registry.hpp"
+#include "tests/support/cell.hpp"
 
 namespace {
 
@@ -38,7 +39,7 @@ void set(const TensorView& view, std::int64_t a, std::int64_t b, std::int64_t c,
 }
 
 bool takes(const KernelEntry& entry, const Problem& problem) {
-  return entry.kernel->backend == "cpu" && entry.variant->is_softmax &&
+  return attest::find_backend(attest::test::contract_backend).runs(*entry.kernel) && entry.variant->is_softmax &&
          supports(*entry.variant, *entry.kernel, problem, {});
 }
 
@@ -62,7 +63,10 @@ BOOST_AUTO_TEST_CASE(zero_queries_count_exactly_the_keys_that_each_row_attends) 
     for (const char* text : {"hq4 hkv2 sq90 skv90 d16 dv90 causal", "hq2 sq60 skv97 d8 dv97 causal window=13,0",
                              "hq2 sq97 skv60 d8 dv60 causal", "hq4 hkv1 sq1 skv150 d32 dv150",
                              "hq2 sq80 d16 dv80 window=9,4", "hq2 sq50 skv70 d16 dv70 causal align=top_left",
-                             "hq1 sq50 skv70 d16 dv70 align=-7 causal", "hq2 sq1 skv250 d16 dv250 window=100,0"}) {
+                             "hq1 sq50 skv70 d16 dv70 align=-7 causal", "hq2 sq1 skv250 d16 dv250 window=100,0",
+                             "hq4 hkv2 sq90 skv120 d128 causal", "hq2 sq130 skv64 d64 causal align=top_left",
+                             "hq4 hkv1 sq1 skv128 d128", "hq2 sq100 skv100 d128 causal window=13,0",
+                             "hq2 sq32 d32 window=9,4", "hq1 sq150 skv127 d128 align=-7 causal"}) {
       for (const char* type : {"f32", "bf16", "f16"}) {
         const Problem problem = parse_problem(std::string(text) + " " + type);
         if (!takes(entry, problem)) continue;
@@ -76,7 +80,7 @@ BOOST_AUTO_TEST_CASE(zero_queries_count_exactly_the_keys_that_each_row_attends) 
           }
         }
         const TensorSet inputs = probe.inputs.views();
-        const auto execution = attest::find_backend("cpu").prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
+        const auto execution = attest::find_backend(attest::test::contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
         execution->run();
         const TensorView& out = execution->outputs().at("out");
         std::int64_t wrong = 0;
@@ -104,7 +108,7 @@ BOOST_AUTO_TEST_CASE(codes_return_the_selected_value_bit_for_bit) {
   int probed = 0;
   for (const KernelEntry& entry : attest::all_kernels()) {
     for (const char* text :
-         {"hq4 hkv2 sq100 skv130 d128 dv64 scale=1", "hq2 sq1 skv300 d128 dv32 scale=1", "b2 hq2 sq129 d128 scale=1"}) {
+         {"hq2 hkv1 sq1 skv300 d128 scale=1", "hq2 sq70 skv130 d128 scale=1", "hq4 hkv2 sq100 skv130 d128 dv64 scale=1", "hq2 sq1 skv300 d128 dv32 scale=1", "b2 hq2 sq129 d128 scale=1"}) {
       for (const char* type : {"f32", "bf16", "f16"}) {
         const Problem problem = parse_problem(std::string(text) + " " + type);
         if (!takes(entry, problem)) continue;
@@ -135,7 +139,7 @@ BOOST_AUTO_TEST_CASE(codes_return_the_selected_value_bit_for_bit) {
           }
         }
         const TensorSet inputs = probe.inputs.views();
-        const auto execution = attest::find_backend("cpu").prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
+        const auto execution = attest::find_backend(attest::test::contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
         execution->run();
         const TensorView& out = execution->outputs().at("out");
         std::int64_t wrong = 0;
