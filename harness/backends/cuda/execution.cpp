@@ -12,8 +12,6 @@ namespace {
 
 using namespace emulator;
 
-constexpr std::uint32_t shared_bytes_without_asking = 48 * 1024;
-
 const DeviceModule& module_of(const std::string& id) {
   const DeviceModule* module = find_device_module(id);
   if (module == nullptr) {
@@ -98,7 +96,8 @@ void CudaExecution::make_ready(Launch launch) {
   ReadyLaunch ready;
   const CUresult found = api_.cuModuleGetFunction(&ready.function, module_, launch.entry.c_str());
   check_call(api_, found, fmt::format("cuModuleGetFunction '{}'", launch.entry));
-  if (launch.shared_bytes > shared_bytes_without_asking) {
+  // More than 48 KiB, an entry's static bytes included, must be asked for; asking for less does no harm.
+  if (launch.shared_bytes > 0) {
     ATTEST_CALL(api_, cuFuncSetAttribute, ready.function, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES,
                 static_cast<int>(launch.shared_bytes));
   }
