@@ -43,6 +43,7 @@ class CommandLine {
     merge->add_option("in", merge_.in);
     CLI::App* peaks = command("peaks");
     add_json(peaks);
+    peaks->add_flag("--emulator", peaks_of_emulator_);
     add_option(peaks, "threads", peak_flags_);
     add_json(command("doctor"));
   }
@@ -200,6 +201,7 @@ class CommandLine {
       need(emulate_.file, "PTX file", "write attest emulate FILE.ptx --grid X,Y,Z --block X,Y,Z --args ...");
       return emulate_command(common_, emulate_);
     }
+    if (name == "peaks" && peaks_of_emulator_) return emulator_peaks_command(common_, peak_flags_);
     if (name == "peaks") return peaks_command(common_, peak_flags_);
     return doctor_command(common_);
   }
@@ -242,6 +244,7 @@ class CommandLine {
   MergeOptions merge_;
   EmulateOptions emulate_;
   OptionTexts peak_flags_;
+  bool peaks_of_emulator_ = false;
   std::string color_ = "auto";
   bool help_ = false;
   bool version_ = false;

@@ -87,6 +87,7 @@ ExitCode compare_command(const CommonOptions& common, const CompareOptions& opti
 ExitCode merge_command(const CommonOptions& common, const MergeOptions& options);
 ExitCode emulate_command(const CommonOptions& common, const EmulateOptions& options);
 ExitCode peaks_command(const CommonOptions& common, const OptionTexts& flags);
+ExitCode emulator_peaks_command(const CommonOptions& common, const OptionTexts& flags);
 ExitCode doctor_command(const CommonOptions& common);
 
 }  // namespace attest
