@@ -45,7 +45,7 @@ class Packages:
     """Python packages in <build>/upstream, fetched once; later runs need no network."""
 
     def __init__(self, build):
-        self.folder = pathlib.Path(build) / "upstream"
+        self.folder = pathlib.Path(build).resolve() / "upstream"
         self.folder.mkdir(exist_ok=True)
         self.python = self.folder / "venv/bin/python"
 
@@ -89,15 +89,12 @@ def nvcc_of(build):
 
 
 def emulate(attest, file, folder, *arguments):
-    """Runs `attest emulate` in `folder`; the JSON that it prints."""
+    """Runs `attest emulate` in `folder`; the JSON that it prints, findings included."""
     result = subprocess.run([os.path.abspath(attest), "emulate", str(file), *map(str, arguments), "--json"],
                             capture_output=True, text=True, cwd=folder)
     if result.returncode not in (0, 1):
         sys.exit(f"emulate ended with {result.returncode}: {result.stderr}")
-    report = json.loads(result.stdout)
-    for line in result.stderr.splitlines():
-        print(" ", line)
-    return report
+    return json.loads(result.stdout)
 
 
 def to_bf16(values):
@@ -162,3 +159,13 @@ def judge(what, got, want, bound):
     ratio = (error / numpy.where(bound > 0, bound, numpy.inf)).max()
     print(f"  {what}: largest error {error.max():.2e}, {ratio:.3f} of its bound")
     expect(within.all(), f"{what}: {(~within).sum()} of {within.size} elements are beyond their bound")
+
+
+def judge_output(what, got, want, bound, v):
+    """judge() of (heads, rows, dv) against what must not pass for it as well: zeros, the mean of v (heads, keys, dv), the rows
+    and the heads one further."""
+    judge(what, got, want, bound)
+    controls = {"zeros": numpy.zeros_like(want), "the mean of v": numpy.broadcast_to(v.mean(axis=1, keepdims=True), want.shape),
+                "the next rows": numpy.roll(want, 1, axis=1), "the next heads": numpy.roll(want, 1, axis=0)}
+    for name, control in controls.items():
+        expect(not (numpy.abs(control - want) <= bound).all(), f"{what}: {name} would pass")

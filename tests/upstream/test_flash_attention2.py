@@ -127,19 +127,25 @@ def run(seqlen_q, seqlen_k, causal):
         pathlib.Path(folder, "parameters.bin").write_bytes(bytes(parameters))
         report = support.emulate(
             options.attest, ptx, folder, "--entry", entry_of(ptx, causal), "--grid", f"{-(-seqlen_q // block)},{batch},{heads}",
-            "--block", 128, "--shared", (block + 2 * block) * dim * 2, "--no-sanitize", "--args", "bytes:@parameters.bin",
+            "--block", 128, "--shared", (block + 2 * block) * dim * 2, "--args", "bytes:@parameters.bin",
             *(f"at:{at('qkv', name + '_ptr')}=bf16:{name}.npy" for name in "qkv"),
             f"at:{at('forward', 'o_ptr')}=out:bf16:{batch}x{seqlen_q}x{heads}x{dim}=o.npy",
             f"at:{at('forward', 'softmax_lse_ptr')}=out:f32:{batch}x{heads}x{seqlen_q}=lse.npy")
         what = f"flash-attn {VERSION} sq{seqlen_q} skv{seqlen_k}{' causal' if causal else ''}"
-        support.expect(report["verdict"] == "passed", f"{what}: {report['fault']} {report['findings']}")
         if report["fault"]:
+            support.expect(False, f"{what}: {report['fault']['message']}")
             return
+        # The kernel leaves the rows of Q and K beyond the lengths unwritten in shared memory, loads them all the same and masks
+        # what comes of them, as its comments say (flash_fwd_kernel.h, "Clear_OOB_MN"). With whole blocks there are none.
+        strange = [finding for finding in report["findings"] if (seqlen_q % block, seqlen_k % block) == (0, 0) or
+                   (finding["kind"], finding["detail"]) != ("uninitialised read", "shared memory that the block never wrote")]
+        support.expect(not strange, f"{what}: {[finding['message'] for finding in strange]}")
         out, lse = numpy.load(f"{folder}/o.npy"), numpy.load(f"{folder}/lse.npy")
     truth = [support.attention_with_bounds(tensors["q"][b, :, h], tensors["k"][b, :, h // 2], tensors["v"][b, :, h // 2], causal,
                                            -(-seqlen_k // block)) for b in range(batch) for h in range(heads)]
     want, bound, want_lse, lse_bound = (numpy.array(part) for part in zip(*truth))
-    support.judge(f"{what}: out", out.transpose(0, 2, 1, 3).reshape(want.shape), want, bound)
+    values = numpy.array([tensors["v"][b, :, h // 2] for b in range(batch) for h in range(heads)])
+    support.judge_output(f"{what}: out", out.transpose(0, 2, 1, 3).reshape(want.shape), want, bound, values)
     support.judge(f"{what}: lse", lse.reshape(want_lse.shape), want_lse, lse_bound)
 
 
@@ -151,6 +157,10 @@ def test_the_parameters_have_the_size_that_the_kernels_declare():
 def test_one_block_of_64():
     run(64, 64, False)
     run(64, 64, True)
+
+
+def test_whole_blocks():
+    run(256, 256, True)
 
 
 def test_ragged_300():
