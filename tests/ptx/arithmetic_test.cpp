@@ -196,9 +196,9 @@ BOOST_AUTO_TEST_CASE(conversions_clamp_round_and_narrow) {
 }
 
 BOOST_AUTO_TEST_CASE(moves_pack_and_unpack) {
-  BOOST_TEST(result_of("mov.pack.v2.b32", {0x1111u, 0x2222u}) == 0x22221111u);
-  BOOST_TEST(result_of("mov.pack.v2.b64", {1, 2}) == 0x200000001u);
-  OneInstruction unpack("mov.unpack.v4.b64");
+  BOOST_TEST(result_of("mov.pack2.b32", {0x1111u, 0x2222u}) == 0x22221111u);
+  BOOST_TEST(result_of("mov.pack2.b64", {1, 2}) == 0x200000001u);
+  OneInstruction unpack("mov.unpack4.b64");
   unpack.set_all(4, 0x4444333322221111u);
   unpack.run();
   BOOST_TEST(unpack.get(0, 31) == 0x1111u);

@@ -7,7 +7,7 @@ struct Copy {
   }
 };
 
-// mov.pack.v<n>: d, then n elements, lowest first.
+// mov.pack<n>: d, then n elements, lowest first.
 template <class D, class E, int count>
 struct Pack {
   static void run(const Instruction& instruction, Warp& warp, Mask active) {
@@ -25,7 +25,7 @@ struct Pack {
   }
 };
 
-// mov.unpack.v<n>: n destinations, lowest first, then the source.
+// mov.unpack<n>: n destinations, lowest first, then the source.
 template <class S, class E, int count>
 struct Unpack {
   static void run(const Instruction& instruction, Warp& warp, Mask active) {
@@ -46,11 +46,11 @@ ATTEST_DESCRIBES void add_packs(FormSink& sink) {
   constexpr OperandForm source = in_group(in<E>(), 1);
   constexpr OperandForm destination = in_group(out<E>(), 1);
   if constexpr (count == 2) {
-    sink.add({"mov.pack.v2", Whole::name}, operands<out<Whole>(), source, source>, pack);
-    sink.add({"mov.unpack.v2", Whole::name}, operands<destination, destination, in<Whole>()>, unpack);
+    sink.add({"mov.pack2", Whole::name}, operands<out<Whole>(), source, source>, pack);
+    sink.add({"mov.unpack2", Whole::name}, operands<destination, destination, in<Whole>()>, unpack);
   } else {
-    sink.add({"mov.pack.v4", Whole::name}, operands<out<Whole>(), source, source, source, source>, pack);
-    sink.add({"mov.unpack.v4", Whole::name}, operands<destination, destination, destination, destination, in<Whole>()>,
+    sink.add({"mov.pack4", Whole::name}, operands<out<Whole>(), source, source, source, source>, pack);
+    sink.add({"mov.unpack4", Whole::name}, operands<destination, destination, destination, destination, in<Whole>()>,
              unpack);
   }
 }

@@ -68,6 +68,8 @@ struct Form {
 };
 
 // What lowering (program.hpp) does before a handler sees an instruction, so that forms need not say it:
+// - `mov` with braces is looked up by its shape: mov.pack2 or mov.pack4 (one destination), mov.unpack2 or
+//   mov.unpack4.
 // - `d|p` is two destinations in a row. `_` as a destination is a scratch register, or predicate_discard.
 // - A register wider or narrower than a `may_be_wider` operand is converted by an instruction of its own: handlers see
 //   the place and the zero-extended bits that the form names. A signed destination of 8 or 16 bits (ld.s8, cvt.s16) is
@@ -78,8 +80,7 @@ struct Form {
 // - .param variables of calls and of .func become registers or local memory: ld.param and st.param that reach a handler
 //   are those of the entry's parameters.
 // - Of two addresses (cp.async) the first has its offset in Instruction::immediate, the second in Instruction::target
-// as
-//   a signed 32-bit number.
+//   as a signed 32-bit number.
 // - An optional source that is not written is absent_operand, a predicate predicate_true.
 // - An immediate is a constant slot with the operand's bits, zero-extended; a special register is an ordinary slot.
 
