@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 #include "variants/gqa/kernels.hpp"
 
 namespace {
@@ -71,6 +72,53 @@ BOOST_AUTO_TEST_CASE(decoding_refuses_more_than_one_row_and_dropout) {
   BOOST_CHECK(!attest::gqa::cpu_decode.supports(parse_problem("hq4 hkv2 sq1 skv9 dropout=0.1"), {}));
   BOOST_CHECK(!attest::gqa::cpu_decode.supports(parse_problem("hq65 hkv1 sq1 skv9"), {}));
   BOOST_CHECK(attest::gqa::cpu_decode.supports(parse_problem("hq64 hkv1 sq1 skv9"), {}));
+}
+
+BOOST_AUTO_TEST_CASE(on_a_device_one_tile_of_keys_serves_the_whole_group) {
+  if (!attest::test::has_device_code()) return;
+  for (const char* text :
+       {"hq8 hkv2 sq16 skv300 d64 bf16", "hq6 hkv2 sq21 skv130 d32", "hq12 hkv4 sq20 skv70 d40 f16"}) {
+    const Problem problem = parse_problem(text);
+    attest::test::DeviceCell cell("gqa/cuda_packed", problem);
+    const attest::Verification verification = cell.judge();
+    BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), text << ": " << verification.verdict.reason);
+    // The packed rows of a group fit a block, so that K and V move once for all its heads.
+    const std::int64_t elements = problem.heads_q * problem.seq_q * problem.head_dim +
+                                  problem.heads_kv * problem.seq_kv * (problem.head_dim + problem.head_dim_v);
+    BOOST_TEST(
+        cell.counts().global_load_bytes == static_cast<double>(elements) * static_cast<double>(size_of(problem.dtype)),
+        text);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(on_a_device_eight_heads_share_each_read_of_the_cache) {
+  if (!attest::test::has_device_code()) return;
+  const auto bytes = [](const char* text) {
+    attest::test::DeviceCell cell("gqa/cuda_decode", parse_problem(text));
+    const attest::Verification verification = cell.judge();
+    BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), text << ": " << verification.verdict.reason);
+    return cell.counts().global_load_bytes;
+  };
+  const double cache = 2.0 * 2048 * 64 * 2;
+  const double one = bytes("hq1 sq1 skv2048 d64 bf16");
+  const double eight = bytes("hq8 hkv1 sq1 skv2048 d64 bf16");
+  // Beside the cache: the queries, for every group of threads, and the chunks at the merge.
+  BOOST_TEST(one >= cache);
+  BOOST_TEST(eight < 2 * cache);
+}
+
+BOOST_AUTO_TEST_CASE(on_a_device_decoding_is_right_for_groups_around_a_block) {
+  if (!attest::test::has_device_code()) return;
+  for (const int group : {1, 2, 7, 8, 9, 17}) {
+    for (const char* type : {"f32", "bf16", "f16"}) {
+      Problem problem = parse_problem(std::string("b2 hq1 hkv1 sq1 skv333 d40 dv24 ") + type);
+      problem.heads_kv = 2;
+      problem.heads_q = 2 * group;
+      attest::test::DeviceCell cell("gqa/cuda_decode", problem);
+      const attest::Verification verification = cell.judge();
+      BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), problem.text() << ": " << verification.verdict.reason);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "tests/support/cell.hpp"
+#include "tests/support/device_cell.hpp"
 #include "variants/common/cpu/microkernels.hpp"
 
 namespace {
@@ -65,6 +66,23 @@ TensorView scattered(const TensorView& dense, Tensor& room) {
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(standard)
+
+BOOST_AUTO_TEST_CASE(the_naive_device_kernel_moves_the_scores_of_all_pairs) {
+  if (!attest::test::has_device_code()) return;
+  double moved[2];
+  int turn = 0;
+  for (const char* text : {"hq2 sq100 d32 bf16 causal", "hq2 sq200 d32 bf16 causal"}) {
+    attest::test::DeviceCell cell("standard/cuda_naive", parse_problem(text));
+    const Verification verification = cell.judge();
+    BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), text << ": " << verification.verdict.reason);
+    const double rows = 2.0 * static_cast<double>(cell.problem.seq_q);
+    const double pairs = rows * static_cast<double>(cell.problem.seq_kv);
+    // Scores, weights in their place, out in bf16 and lse.
+    BOOST_TEST(cell.counts().global_store_bytes == 2 * pairs * 4 + rows * 32 * 2 + rows * 4);
+    moved[turn++] = cell.counts().global_load_bytes;
+  }
+  BOOST_TEST(moved[1] / moved[0] > 3.5);
+}
 
 BOOST_AUTO_TEST_CASE(both_kernels_agree_in_every_bit_where_averages_are_exact) {
   for (const char* text :
