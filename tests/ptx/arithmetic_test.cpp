@@ -270,13 +270,54 @@ BOOST_AUTO_TEST_CASE(votes_matches_and_reductions_see_their_members) {
 }
 
 BOOST_AUTO_TEST_CASE(unknown_forms_are_refused) {
-  for (const char* text :
-       {"add",         "add.b32",     "add.f32.rn",     "add.rni.f32", "add.ftz.f64", "neg.b16",
-        "neg.u32",     "shfl.up.b32", "shl.s32",        "setp.lo.s32", "setp.lt.b32", "setp.equ.s32",
-        "cvt.f16.f32", "cvt.s32.f32", "cvt.rn.s32.f32", "fma.f32",     "mul.s32",     "mad.lo.cc.s16",
-        "elect.sync",  "mov",         "mov.v2.b32",     "min.ftz.f64", "lop3",        "",
-        "mul.wide.s64"})
+  for (const char* text : {"add",
+                           "add.b32",
+                           "add.f32.rn.rn",
+                           "add.rni.f32",
+                           "add.ftz.f64",
+                           "add.ftz.bf16",
+                           "neg.b16",
+                           "neg.u32",
+                           "shfl.up.b32",
+                           "shl.s32",
+                           "setp.lo.s32",
+                           "setp.lt.b32",
+                           "setp.equ.s32",
+                           "setp.lt.ftz.bf16",
+                           "cvt.f16.f32",
+                           "cvt.s32.f32",
+                           "cvt.rn.s32.f32",
+                           "cvt.sat.s32.s16",
+                           "cvt.rn.sat.bf16.f32",
+                           "fma.f32",
+                           "fma.rn.sat.bf16",
+                           "mul.s32",
+                           "mul.s16.wide",
+                           "mul.wide.s64",
+                           "mad.lo.cc.s16",
+                           "div.ftz.full.f32",
+                           "elect.sync",
+                           "mov",
+                           "mov.f16",
+                           "mov.v2.b32",
+                           "min.ftz.f64",
+                           "lop3",
+                           "mma.sync.aligned.m16n8k16.col.row.f32.bf16.bf16.f32",
+                           ""})
     BOOST_TEST(!form_named(text, Isa::portable).has_value(), text);
+}
+
+BOOST_AUTO_TEST_CASE(modifiers_stand_in_any_order_but_types_do_not) {
+  const auto handler = [](const char* text) {
+    const auto form = form_named(text, Isa::portable);
+    BOOST_REQUIRE_MESSAGE(form.has_value(), text);
+    return form->run;
+  };
+  BOOST_TEST(handler("add.f32.ftz.rz") == handler("add.rz.ftz.f32"));
+  BOOST_TEST(handler("min.s16x2.relu") == handler("min.relu.s16x2"));
+  BOOST_TEST(handler("shfl.bfly.sync.b32") == handler("shfl.sync.bfly.b32"));
+  BOOST_TEST(handler("cvt.u32.s8") != handler("cvt.s8.u32"));
+  BOOST_TEST(handler("cvt.rn.f32.f64.ftz") == handler("cvt.rn.ftz.f32.f64"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -1,6 +1,8 @@
 #include "harness/backends/emulator/arithmetic.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <utility>
@@ -21,6 +23,70 @@ bool is_unsafe(const std::vector<OperandForm>& operands) {
       mixed |= !source.destination && source.place != Place::predicate && source.place != destination.place;
   }
   return mixed || destinations > 1;
+}
+
+std::vector<std::string_view> parts_of(std::string_view name) {
+  std::vector<std::string_view> parts;
+  for (std::size_t from = 0;;) {
+    const std::size_t dot = name.find('.', from);
+    parts.push_back(name.substr(from, dot == name.npos ? dot : dot - from));
+    if (dot == name.npos) return parts;
+    from = dot + 1;
+  }
+}
+
+bool is_type(std::string_view modifier) {
+  static constexpr std::array types = {
+      std::string_view("u8"),    std::string_view("s8"),    std::string_view("b8"),     std::string_view("u16"),
+      std::string_view("s16"),   std::string_view("b16"),   std::string_view("u32"),    std::string_view("s32"),
+      std::string_view("b32"),   std::string_view("u64"),   std::string_view("s64"),    std::string_view("b64"),
+      std::string_view("f16"),   std::string_view("bf16"),  std::string_view("tf32"),   std::string_view("f32"),
+      std::string_view("f64"),   std::string_view("f16x2"), std::string_view("bf16x2"), std::string_view("u16x2"),
+      std::string_view("s16x2"), std::string_view("pred")};
+  return std::find(types.begin(), types.end(), modifier) != types.end();
+}
+// These opcodes have two parts for ptxas too, which takes all other modifiers in any order.
+bool is_half_of_opcode(std::string_view opcode, std::string_view modifier) {
+  if (opcode == "cvt") return modifier == "pack";
+  if (opcode == "mov") return modifier.starts_with("pack") || modifier.starts_with("unpack");
+  if (opcode == "div") return modifier == "full";
+  if (opcode == "mul" || opcode == "mad") return modifier == "wide" || modifier == "lo" || modifier == "hi";
+  return opcode == "dp2a" || opcode == "mul24" || opcode == "mad24" || opcode == "madc" || opcode == "shf";
+}
+
+// One name for all orders in which a form may be written. Types say what happens by their order, and so do the layouts
+// of mma.
+std::string key_of(std::string_view opcode, std::span<const std::string_view> modifiers) {
+  std::array<std::string_view, 16> loose;
+  std::size_t count = 0;
+  std::string key(opcode);
+  std::string layouts;
+  std::string types;
+  bool first = true;
+  for (const std::string_view modifier : modifiers) {
+    if (first && is_half_of_opcode(opcode, modifier)) {
+      key += '.';
+      key += modifier;
+    } else if (modifier == "pack" || modifier == "full" || modifier == "wide" ||
+               (opcode != "setp" && opcode != "set" && (modifier == "lo" || modifier == "hi"))) {
+      return {};  // of an opcode's two parts, but not in its place
+    } else if (modifier == "row" || modifier == "col") {
+      layouts += '.';
+      layouts += modifier;
+    } else if (is_type(modifier) || count == loose.size()) {
+      types += '.';
+      types += modifier;
+    } else {
+      loose[count++] = modifier;
+    }
+    first = false;
+  }
+  std::sort(loose.begin(), loose.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::size_t k = 0; k < count; ++k) {
+    key += '.';
+    key += loose[k];
+  }
+  return key + layouts + types;
 }
 
 FormSink make_table(Isa isa) {
@@ -92,25 +158,27 @@ void FormSink::add(std::initializer_list<const char*> name, std::span<const Oper
 
 void FormSink::sort() {
   std::sort(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.name < b.name; });
+  keys_.clear();
+  for (std::size_t row = 0; row < rows_.size(); ++row) {
+    const std::vector<std::string_view> parts = parts_of(rows_[row].name);
+    keys_.push_back({.name = key_of(parts[0], std::span(parts).subspan(1)), .row = row});
+  }
+  std::sort(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) { return a.name < b.name; });
   const auto twice =
-      std::adjacent_find(rows_.begin(), rows_.end(), [](const Row& a, const Row& b) { return a.name == b.name; });
-  if (twice != rows_.end()) throw std::logic_error("form " + twice->name + " is defined twice");
+      std::adjacent_find(keys_.begin(), keys_.end(), [](const Key& a, const Key& b) { return a.name == b.name; });
+  if (twice != keys_.end()) throw std::logic_error("two forms are one: " + twice->name);
 }
 
-const FormSink::Row* FormSink::find(const std::string& name) const {
-  const auto found = std::lower_bound(rows_.begin(), rows_.end(), name,
-                                      [](const Row& row, const std::string& wanted) { return row.name < wanted; });
-  return found != rows_.end() && found->name == name ? &*found : nullptr;
+const FormSink::Row* FormSink::find(std::string_view opcode, std::span<const std::string_view> modifiers) const {
+  const std::string name = key_of(opcode, modifiers);
+  const auto found = std::lower_bound(keys_.begin(), keys_.end(), name,
+                                      [](const Key& key, const std::string& wanted) { return key.name < wanted; });
+  return found != keys_.end() && found->name == name ? &rows_[found->row] : nullptr;
 }
 
 std::optional<Form> find_arithmetic_form(std::string_view opcode, std::span<const std::string_view> modifiers, Isa isa,
                                          const ArithmeticModel& model) {
-  std::string name(opcode);
-  for (const std::string_view modifier : modifiers) {
-    name += '.';
-    name += modifier;
-  }
-  const FormSink::Row* const row = table_of(isa).find(name);
+  const FormSink::Row* const row = table_of(isa).find(opcode, modifiers);
   if (row == nullptr) return std::nullopt;
   Form form = row->form;
   if (model.wide_accumulation && row->wide != nullptr) form.run = row->wide;

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/backends/emulator/form.hpp"
@@ -38,11 +40,18 @@ class FormSink {
   /// already.
   void add(std::initializer_list<const char*> name, std::span<const OperandForm> operands, const FormTraits& traits);
   const std::vector<Row>& rows() const { return rows_; }
+  /// To be called once, when all forms are there. Throws std::logic_error where two forms have one name.
   void sort();
-  const Row* find(const std::string& name) const;
+  /// The form of that name, whatever the order of its modifiers; but the order of types counts, and of layouts.
+  const Row* find(std::string_view opcode, std::span<const std::string_view> modifiers) const;
 
  private:
+  struct Key {
+    std::string name;  ///< modifiers in alphabetical order before types and layouts
+    std::size_t row = 0;
+  };
   std::vector<Row> rows_;
+  std::vector<Key> keys_;
 };
 
 void add_arithmetic_forms_portable(FormSink& sink);

@@ -81,15 +81,15 @@ template <class T, Compare compare, bool ftz, int shift>
   });
 }
 
-// setp: p, q, a, b[, c]. p = t op c and q = !t op c.
-template <class T, Compare compare, bool ftz, Combine combine>
+// setp: p, q, a, b[, c]. p = t op c and q = !t op c. Scalars of 16 bits have no q: `first` is the index of a.
+template <class T, Compare compare, bool ftz, Combine combine, int first>
 void set_predicates(const Instruction& instruction, Warp& warp, Mask active) {
   using Lane = typename T::Lane;
-  const Mask t = compare_lanes<T, compare, ftz>(warp.source_as<Lane>(instruction.operand[2]),
-                                                warp.source_as<Lane>(instruction.operand[3]));
-  const Mask other = combine == Combine::none ? 0u : predicate_source(instruction, warp, 4);
+  const Mask t = compare_lanes<T, compare, ftz>(warp.source_as<Lane>(instruction.operand[first]),
+                                                warp.source_as<Lane>(instruction.operand[first + 1]));
+  const Mask other = combine == Combine::none ? 0u : predicate_source(instruction, warp, first + 2);
   warp.set_predicate(instruction.operand[0], combined<combine>(t, other), active);
-  warp.set_predicate(instruction.operand[1], combined<combine>(~t, other), active);
+  if constexpr (first == 2) warp.set_predicate(instruction.operand[1], combined<combine>(~t, other), active);
 }
 // setp on packed halves: p of the low ones, q of the high ones.
 template <class T, Compare compare, bool ftz, Combine combine>
@@ -178,14 +178,17 @@ ATTEST_DESCRIBES void add_setp_row(FormSink& sink, const char* type, std::span<c
                                    Class kind) {
   // The operand c is there only where it is combined.
   sink.add({"setp", compare_name<compare>, combine_name<combine>, ftz ? "ftz" : "", type},
-           combine == Combine::none ? forms.first(4) : forms, {.run = run, .kind = kind});
+           combine == Combine::none ? forms.first(forms.size() - 1) : forms, {.run = run, .kind = kind});
 }
 template <class T, Compare compare, bool ftz>
 ATTEST_DESCRIBES void add_setp(FormSink& sink) {
   each_value<Combine::none, Combine::both, Combine::either, Combine::one>([&]<Combine combine>() {
-    add_setp_row<compare, ftz, combine>(
-        sink, T::name, operands<out_predicate(), out_predicate(true), in<T>(), in<T>(), in_predicate()>,
-        set_predicates<T, canonical<compare>, ftz, combine>, T::is_float ? Class::floating : Class::integer);
+    constexpr bool one = T::is_float && T::bits == 16;
+    constexpr std::span<const OperandForm> forms =
+        one ? operands<out_predicate(), in<T>(), in<T>(), in_predicate()>
+            : operands<out_predicate(), out_predicate(true), in<T>(), in<T>(), in_predicate()>;
+    add_setp_row<compare, ftz, combine>(sink, T::name, forms, set_predicates < T, canonical<compare>, ftz, combine,
+                                        one ? 1 : 2 >, T::is_float ? Class::floating : Class::integer);
   });
 }
 template <class T, Compare compare, bool ftz>

@@ -219,9 +219,10 @@ ATTEST_DESCRIBES void add_narrowing(FormSink& sink) {
               .kind = Class::floating});
   };
   one.template operator()<false, false, false>();
-  one.template operator()<false, true, false>();
-  if constexpr (std::is_same_v<S, F32> || std::is_same_v<D, F32>) {
-    if constexpr (!std::is_same_v<D, BF16> && !std::is_same_v<S, BF16>) {
+  // bf16 knows neither .sat nor .ftz.
+  if constexpr (!std::is_same_v<D, BF16> && !std::is_same_v<S, BF16>) {
+    one.template operator()<false, true, false>();
+    if constexpr (std::is_same_v<S, F32> || std::is_same_v<D, F32>) {
       one.template operator()<true, false, false>();
       one.template operator()<true, true, false>();
     }
@@ -279,8 +280,13 @@ ATTEST_DESCRIBES void add_integer_conversion(FormSink& sink) {
   constexpr OperandForm s = may_be_wider<S>(in<S>());
   sink.add({"cvt", D::name, S::name}, operands<d, s>,
            {.run = Map<typename ConvertInteger::To<To, From>, D, S>::run, .kind = Class::integer});
-  sink.add({"cvt.sat", D::name, S::name}, operands<d, s>,
-           {.run = Map<typename ConvertInteger::Saturating<To, From>, D, S>::run, .kind = Class::integer});
+  // PTX knows .sat only where a value can lie outside.
+  constexpr bool fits = S::is_signed   ? D::is_signed && S::bits <= D::bits
+                        : D::is_signed ? S::bits < D::bits
+                                       : S::bits <= D::bits;
+  if constexpr (!fits)
+    sink.add({"cvt.sat", D::name, S::name}, operands<d, s>,
+             {.run = Map<typename ConvertInteger::Saturating<To, From>, D, S>::run, .kind = Class::integer});
 }
 template <class D, class S, Rounding rounding>
 ATTEST_DESCRIBES void add_from_integer(FormSink& sink) {
@@ -290,20 +296,26 @@ ATTEST_DESCRIBES void add_from_integer(FormSink& sink) {
 template <class D, class S, bool ftz>
 ATTEST_DESCRIBES void add_to_integer(FormSink& sink) {
   each_value<Integral::rni, Integral::rzi, Integral::rmi, Integral::rpi>([&]<Integral integral>() {
-    for (const char* saturate : {"", "sat"})
+    // .sat changes nothing here.
+    for (const char* saturate : {"", "sat"}) {
+      if (std::is_same_v<S, BF16> && *saturate != '\0') continue;
       sink.add({"cvt", integral_name<integral>, ftz ? "ftz" : "", saturate, D::name, S::name},
                operands<may_be_wider<D>(out<D>()), in<S>()>,
                {.run = Map<FloatToInteger<D, S, integral, ftz>, D, S>::run, .kind = Class::floating});
+    }
   });
 }
 template <class T, bool ftz>
 ATTEST_DESCRIBES void add_to_integral(FormSink& sink) {
   each_value<false, true>([&]<bool sat>() {
-    each_value<Integral::rni, Integral::rzi, Integral::rmi, Integral::rpi>([&]<Integral integral>() {
-      sink.add({"cvt", integral_name<integral>, ftz ? "ftz" : "", sat ? "sat" : "", T::name, T::name},
-               operands<out<T>(), in<T>()>,
-               {.run = Map<RoundToIntegral<T, integral, ftz, sat>, T, T>::run, .kind = Class::floating});
-    });
+    if constexpr (sat && std::is_same_v<T, BF16>)
+      return;
+    else
+      each_value<Integral::rni, Integral::rzi, Integral::rmi, Integral::rpi>([&]<Integral integral>() {
+        sink.add({"cvt", integral_name<integral>, ftz ? "ftz" : "", sat ? "sat" : "", T::name, T::name},
+                 operands<out<T>(), in<T>()>,
+                 {.run = Map<RoundToIntegral<T, integral, ftz, sat>, T, T>::run, .kind = Class::floating});
+      });
   });
 }
 
@@ -315,8 +327,8 @@ ATTEST_DESCRIBES void add_convert(FormSink& sink) {
       add_from_integer<F32, I, rounding>(sink);
       add_from_integer<F64, I, rounding>(sink);
       add_from_integer<F16, I, rounding>(sink);
+      add_from_integer<BF16, I, rounding>(sink);
     });
-    add_from_integer<BF16, I, Rounding::rn>(sink);
     add_to_integer<I, F32, false>(sink);
     add_to_integer<I, F32, true>(sink);
     add_to_integer<I, F64, false>(sink);
@@ -338,12 +350,15 @@ ATTEST_DESCRIBES void add_convert(FormSink& sink) {
   add_narrowing<F32, F32, Rounding::none>(sink);
   add_narrowing<F64, F64, Rounding::none>(sink);
   add_narrowing<F16, F16, Rounding::none>(sink);
+  add_narrowing<BF16, BF16, Rounding::none>(sink);
   each_value<Rounding::rn, Rounding::rz, Rounding::rm, Rounding::rp>([&]<Rounding rounding>() {
     add_narrowing<F16, F32, rounding>(sink);
     add_narrowing<BF16, F32, rounding>(sink);
     add_narrowing<F32, F64, rounding>(sink);
     add_narrowing<F16, F64, rounding>(sink);
     add_narrowing<BF16, F64, rounding>(sink);
+    add_narrowing<BF16, F16, rounding>(sink);
+    add_narrowing<F16, BF16, rounding>(sink);
   });
   each_value<Rounding::rn, Rounding::rz>([&]<Rounding rounding>() {
     each_value<false, true>([&]<bool relu>() {
