@@ -65,7 +65,7 @@ BOOST_AUTO_TEST_CASE(every_cuda_kernel_has_its_module) {
       BOOST_REQUIRE(module != nullptr);
       BOOST_TEST(module->ptx.find(".target sm_80") != std::string_view::npos);
       BOOST_TEST(module->ptx.back() == '\n');
-      BOOST_TEST(module->ptx.find(".file\t1 \"variants/") != std::string_view::npos);
+      BOOST_TEST(module->ptx.find("\"variants/") != std::string_view::npos);
       BOOST_TEST(!resources_of(*module).empty());
     }
   }
