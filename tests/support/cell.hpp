@@ -21,12 +21,13 @@ inline constexpr bool on_cpu = contract_backend == "cpu";
 /// One kernel on one problem, as the harness would run it: inputs generated, kernel run once, every row judged.
 struct Cell {
   Cell(const KernelEntry& kernel, const Problem& cell_problem, std::string_view kind, int threads = 2,
-       std::uint64_t seed = 1)
+       std::uint64_t seed = 1, const DeviceOptions& options = {.sanitize = true})
       : entry(kernel),
         problem(cell_problem),
         storage(generate_inputs(kind, *kernel.variant, problem, seed)),
         inputs(storage.views()),
-        execution(find_backend(contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, threads)) {
+        execution(
+            find_backend(contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, threads, options)) {
     execution->run();
   }
   Cell(const Cell&) = delete;
