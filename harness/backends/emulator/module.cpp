@@ -2,7 +2,9 @@
 
 #include <cstring>
 #include <fmt/format.h>
+#include <list>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <utility>
 
@@ -27,11 +29,11 @@ struct Module::State {
   GlobalMemory& memory;
   std::string name;
   std::map<std::string, Variable, std::less<>> variables;
-  std::vector<Program> programs;
+  std::shared_ptr<const std::vector<Program>> programs;
 
   const Program& program(std::string_view entry) const {
     std::string known;
-    for (const Program& program : programs) {
+    for (const Program& program : *programs) {
       if (program.name == entry) return program;
       known += (known.empty() ? "" : ", ") + program.name;
     }
@@ -80,17 +82,60 @@ void place(Module::State& state, const Syntax& syntax, std::vector<PlacedVariabl
   }
 }
 
+// What was loaded lately. A module without variables is the same in any memory, and a test loads one a thousand times.
+class LoadedPrograms {
+ public:
+  using Programs = std::shared_ptr<const std::vector<Program>>;
+  struct Key {
+    std::string text;
+    std::string name;
+    ArithmeticModel model;
+    Isa isa;
+    bool operator==(const Key&) const = default;
+  };
+
+  Programs find(const Key& key) {
+    const std::lock_guard lock(guard_);
+    for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
+      if (!(entry->first == key)) continue;
+      entries_.splice(entries_.begin(), entries_, entry);
+      return entry->second;
+    }
+    return nullptr;
+  }
+
+  void add(Key key, Programs programs) {
+    const std::lock_guard lock(guard_);
+    entries_.emplace_front(std::move(key), std::move(programs));
+    if (entries_.size() > most) entries_.pop_back();
+  }
+
+ private:
+  static constexpr std::size_t most = 16;
+  std::mutex guard_;
+  std::list<std::pair<Key, Programs>> entries_;  // the last used first
+};
+
+LoadedPrograms& loaded_programs() {
+  static LoadedPrograms programs;
+  return programs;
+}
+
 }  // namespace
 
 Module::Module(std::string ptx, std::string_view name, GlobalMemory& memory, const ArithmeticModel& model, Isa isa)
     : state_(std::make_unique<State>(memory)) {
   state_->name = name;
-  const Syntax syntax = parse(std::move(ptx), name);
+  LoadedPrograms::Key key{.text = std::move(ptx), .name = std::string(name), .model = model, .isa = isa};
+  state_->programs = loaded_programs().find(key);
+  if (state_->programs != nullptr) return;
+  const Syntax syntax = parse(key.text, name);
   if (syntax.address_bits != 64)
     throw LoadError(fmt::format("{}: addresses of {} bits are not supported, only 64", name, syntax.address_bits), 0);
   std::vector<PlacedVariable> placed;
   place(*state_, syntax, placed);
-  state_->programs = lower(syntax, name, placed, isa, model);
+  state_->programs = std::make_shared<const std::vector<Program>>(lower(syntax, name, placed, isa, model));
+  if (placed.empty()) loaded_programs().add(std::move(key), state_->programs);
 }
 
 Module::~Module() = default;
@@ -98,7 +143,7 @@ Module::Module(Module&&) noexcept = default;
 
 std::vector<std::string> Module::entries() const {
   std::vector<std::string> names;
-  for (const Program& program : state_->programs)
+  for (const Program& program : *state_->programs)
     names.push_back(program.name);
   return names;
 }
