@@ -31,12 +31,22 @@ std::string describe(const KernelEntry& entry, const Problem& problem, std::stri
   return entry.id() + " \"" + problem.text() + "\" --inputs " + std::string(kind);
 }
 
+// Emulated kernels share the problems out: each takes a third, drawn by a hash so that no period of a list is in step.
+bool in_turn(std::size_t index, std::size_t kernel) {
+  constexpr std::size_t shares = attest::test::on_cpu ? 1 : 3;
+  const std::uint32_t hash = static_cast<std::uint32_t>(index + 1) * 2654435761U;
+  return ((hash >> 16U) + kernel) % shares == 0;
+}
+
 void check_all(const std::vector<Provocation>& provocations, int least_for_each_kernel) {
   std::map<std::string, int> taken;
+  std::size_t kernel = 0;
   for (const KernelEntry& entry : attest::all_kernels()) {
     if (!attest::find_backend(attest::test::contract_backend).runs(*entry.kernel)) continue;
     taken[entry.id()] = 0;
+    ++kernel;
     for (std::size_t index = 0; index < provocations.size(); ++index) {
+      if (!in_turn(index, kernel)) continue;
       for (const std::string& type : types_in_turn(index)) {
         const Problem problem = parse_problem(provocations[index].problem + " " + type);
         const std::string& kind = provocations[index].kind;
@@ -53,8 +63,9 @@ void check_all(const std::vector<Provocation>& provocations, int least_for_each_
       }
     }
   }
+  const int least = attest::test::on_cpu ? least_for_each_kernel : 1 + least_for_each_kernel / 4;
   for (const auto& [id, count] : taken) {
-    BOOST_CHECK_MESSAGE(count >= least_for_each_kernel, id << " took only " << count << " of these problems");
+    BOOST_CHECK_MESSAGE(count >= least, id << " took only " << count << " of these problems");
   }
 }
 
@@ -112,8 +123,7 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_at_any_head_size) {
     provocations.push_back({"hq2 sq70 d" + d + " window=9,9"});
     provocations.push_back({"hq2 sq40 skv70 d" + d + " dv" + std::to_string(width / 2 + 3)});
   }
-  // A CUDA kernel is compiled for a few head sizes.
-  check_all(provocations, attest::test::on_cpu ? 10 : 2);
+  check_all(provocations, 10);
 }
 
 BOOST_AUTO_TEST_CASE(every_kernel_is_right_with_every_feature_that_it_takes) {

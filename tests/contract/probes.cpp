@@ -80,7 +80,8 @@ BOOST_AUTO_TEST_CASE(zero_queries_count_exactly_the_keys_that_each_row_attends) 
           }
         }
         const TensorSet inputs = probe.inputs.views();
-        const auto execution = attest::find_backend(attest::test::contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
+        const auto execution = attest::find_backend(attest::test::contract_backend)
+                                   .prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
         execution->run();
         const TensorView& out = execution->outputs().at("out");
         std::int64_t wrong = 0;
@@ -108,7 +109,8 @@ BOOST_AUTO_TEST_CASE(codes_return_the_selected_value_bit_for_bit) {
   int probed = 0;
   for (const KernelEntry& entry : attest::all_kernels()) {
     for (const char* text :
-         {"hq2 hkv1 sq1 skv300 d128 scale=1", "hq2 sq70 skv130 d128 scale=1", "hq4 hkv2 sq100 skv130 d128 dv64 scale=1", "hq2 sq1 skv300 d128 dv32 scale=1", "b2 hq2 sq129 d128 scale=1"}) {
+         {"hq2 hkv1 sq1 skv300 d128 scale=1", "hq2 sq70 skv130 d128 scale=1", "hq4 hkv2 sq100 skv130 d128 dv64 scale=1",
+          "hq2 sq1 skv300 d128 dv32 scale=1", "b2 hq2 sq129 d128 scale=1"}) {
       for (const char* type : {"f32", "bf16", "f16"}) {
         const Problem problem = parse_problem(std::string(text) + " " + type);
         if (!takes(entry, problem)) continue;
@@ -139,7 +141,8 @@ BOOST_AUTO_TEST_CASE(codes_return_the_selected_value_bit_for_bit) {
           }
         }
         const TensorSet inputs = probe.inputs.views();
-        const auto execution = attest::find_backend(attest::test::contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
+        const auto execution = attest::find_backend(attest::test::contract_backend)
+                                   .prepare(*entry.variant, *entry.kernel, problem, inputs, 2);
         execution->run();
         const TensorView& out = execution->outputs().at("out");
         std::int64_t wrong = 0;

@@ -1,6 +1,6 @@
 #define ATTEST_ISA avx2
-#include "harness/backends/emulator/memory_request.hpp"
+#include "harness/backends/emulator/memory_request.inc.hpp"
 // After the request, in this order.
-#include "harness/backends/emulator/memory_access.hpp"
-#include "harness/backends/emulator/memory_matrix.hpp"
-#include "harness/backends/emulator/memory_table.hpp"
+#include "harness/backends/emulator/memory_access.inc.hpp"
+#include "harness/backends/emulator/memory_matrix.inc.hpp"
+#include "harness/backends/emulator/memory_table.inc.hpp"

@@ -1,4 +1,4 @@
-// Loads and stores. Included once by each memory_handlers_<isa>.cpp, after memory_request.hpp.
+// Loads and stores. Included once by each memory_handlers_<isa>.cpp, after memory_request.inc.hpp.
 
 namespace attest::emulator::ATTEST_ISA {
 

@@ -1,4 +1,4 @@
-// ldmatrix, stmatrix and cp.async. Included once by each memory_handlers_<isa>.cpp, after memory_access.hpp.
+// ldmatrix, stmatrix and cp.async. Included once by each memory_handlers_<isa>.cpp, after memory_access.inc.hpp.
 
 namespace attest::emulator::ATTEST_ISA {
 
