@@ -1,7 +1,7 @@
 // The two forward kernels of FlashAttention-2 that its own dispatch takes for bf16, head dim 64, ragged lengths, with
 // and without causal mask: run_mha_fwd_hdim64 in flash_fwd_launch_template.h. The sources are those of the package.
-#include "flash_fwd_launch_template.h"
-#include "namespace_config.h"
+#include <flash_fwd_launch_template.h>
+#include <namespace_config.h>
 
 namespace FLASH_NAMESPACE {
 
