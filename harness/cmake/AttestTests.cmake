@@ -4,33 +4,46 @@ find_package(Boost REQUIRED COMPONENTS unit_test_framework)
 find_package(rapidcheck REQUIRED)
 find_program(ATTEST_PYTHON NAMES python3 HINTS /usr/bin NO_DEFAULT_PATH REQUIRED)
 
+add_library(attest_test_base INTERFACE)
+target_link_libraries(attest_test_base INTERFACE attest::options Boost::unit_test_framework rapidcheck Threads::Threads)
+target_compile_definitions(attest_test_base INTERFACE BOOST_TEST_DYN_LINK)
 add_library(attest_test_support INTERFACE)
-target_link_libraries(attest_test_support INTERFACE attest::options Boost::unit_test_framework attest::cli attest::sweep
-  attest::reports attest::variants nlohmann_json::nlohmann_json xtensor rapidcheck)
+target_link_libraries(attest_test_support INTERFACE attest_test_base attest::cli attest::sweep attest::reports
+  attest::variants nlohmann_json::nlohmann_json xtensor)
 add_dependencies(attest_test_support attest_cuda)
-target_compile_definitions(attest_test_support INTERFACE BOOST_TEST_DYN_LINK
+target_compile_definitions(attest_test_support INTERFACE
   ATTEST_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
   ATTEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
   ATTEST_BINARY="$<TARGET_FILE:attest>"
   ATTEST_CUDA_LIBRARY="$<TARGET_FILE:attest_cuda>"
+  ATTEST_NVCC="${attest_nvcc}"
   ATTEST_PYTHON="${ATTEST_PYTHON}")
 
-# attest_add_test(NAME SOURCES...): a Boost.Test program, run by ctest under its name.
+# attest_add_test(NAME SOURCES... [LINKS target...]): a Boost.Test program, run by ctest under its name; it sees the whole
+# project unless LINKS names what it sees.
 function(attest_add_test name)
+  cmake_parse_arguments(test "" "" "LINKS" ${ARGN})
+  if(NOT test_LINKS)
+    set(test_LINKS attest_test_support)
+  endif()
   set(main ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
   if(NOT EXISTS ${main})
     file(WRITE ${main} "#define BOOST_TEST_MODULE attest\n#include <boost/test/unit_test.hpp>\n")
   endif()
-  add_executable(test_${name} ${ARGN} ${main})
-  target_link_libraries(test_${name} PRIVATE attest_test_support)
+  add_executable(test_${name} ${test_UNPARSED_ARGUMENTS} ${main})
+  target_link_libraries(test_${name} PRIVATE ${test_LINKS})
   add_test(NAME ${name} COMMAND test_${name} --report_level=short --color_output=no)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
 foreach(group reference harness contract golden ptx)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp)
+  set(links "")
+  if(group STREQUAL "ptx")  # the emulator is a library of its own
+    set(links LINKS attest_test_base attest::emulator)
+  endif()
   if(sources)
-    attest_add_test(${group} ${sources})
+    attest_add_test(${group} ${sources} ${links})
   endif()
 endforeach()
 

@@ -57,27 +57,30 @@ ATTEST_INLINE Mask combined(Mask compared_lanes, Mask other) {
   return compared_lanes;
 }
 
-// Flushes where asked and possible: integers and doubles have no .ftz.
-template <bool ftz, class V>
-ATTEST_INLINE V prepared(V value) {
-  if constexpr (ftz)
-    return flushed(value);
+// The value, flushed where asked and possible: integers and doubles have no .ftz. A subnormal half is no subnormal
+// float.
+template <class T, bool ftz>
+ATTEST_INLINE auto prepared(typename T::Lane lane) {
+  if constexpr (ftz && T::bits == 16)
+    return T::load((lane & 0x7c00u) == 0 ? lane & 0x8000u : lane);
+  else if constexpr (ftz)
+    return flushed(T::load(lane));
   else
-    return value;
+    return T::load(lane);
 }
 
 template <class T, Compare compare, bool ftz>
 [[gnu::noinline]] Mask compare_lanes(const typename T::Lane* a, const typename T::Lane* b) {
   return collect<typename T::Lane>([=](int lane) __attribute__((always_inline)) {
-    return compared<compare>(prepared<ftz>(T::load(a[lane])), prepared<ftz>(T::load(b[lane])));
+    return compared<compare>(prepared<T, ftz>(a[lane]), prepared<T, ftz>(b[lane]));
   });
 }
 // One half of packed operands.
 template <class T, Compare compare, bool ftz, int shift>
 [[gnu::noinline]] Mask compare_halves(const std::uint32_t* a, const std::uint32_t* b) {
   return collect<std::uint32_t>([=](int lane) __attribute__((always_inline)) {
-    return compared<compare>(prepared<ftz>(T::load((a[lane] >> shift) & 0xffffu)),
-                             prepared<ftz>(T::load((b[lane] >> shift) & 0xffffu)));
+    return compared<compare>(prepared<T, ftz>((a[lane] >> shift) & 0xffffu),
+                             prepared<T, ftz>((b[lane] >> shift) & 0xffffu));
   });
 }
 
@@ -135,20 +138,23 @@ template <class True>
       });
 }
 
-// set: d, a, b.
-template <class True, class T, Compare compare, bool ftz>
+// set: d, a, b[, c].
+template <class True, class T, Compare compare, bool ftz, Combine combine>
 void set_value(const Instruction& instruction, Warp& warp, Mask active) {
   using Lane = typename T::Lane;
   const Mask t = compare_lanes<T, compare, ftz>(warp.source_as<Lane>(instruction.operand[1]),
                                                 warp.source_as<Lane>(instruction.operand[2]));
-  write_truth<True>(warp.destination<std::uint32_t>(instruction.operand[0]), t, active);
+  const Mask other = combine == Combine::none ? 0u : predicate_source(instruction, warp, 3);
+  write_truth<True>(warp.destination<std::uint32_t>(instruction.operand[0]), combined<combine>(t, other), active);
 }
-template <class True, class T, Compare compare, bool ftz>
+template <class True, class T, Compare compare, bool ftz, Combine combine>
 void set_value_packed(const Instruction& instruction, Warp& warp, Mask active) {
   const auto* a = warp.source_as<std::uint32_t>(instruction.operand[1]);
   const auto* b = warp.source_as<std::uint32_t>(instruction.operand[2]);
-  write_truths<True>(warp.destination<std::uint32_t>(instruction.operand[0]), compare_halves<T, compare, ftz, 0>(a, b),
-                     compare_halves<T, compare, ftz, 16>(a, b), active);
+  const Mask other = combine == Combine::none ? 0u : predicate_source(instruction, warp, 3);
+  write_truths<True>(warp.destination<std::uint32_t>(instruction.operand[0]),
+                     combined<combine>(compare_halves<T, compare, ftz, 0>(a, b), other),
+                     combined<combine>(compare_halves<T, compare, ftz, 16>(a, b), other), active);
 }
 
 // lo to hs are lt to ge under names for unsigned integers: they share handlers.
@@ -159,18 +165,26 @@ inline constexpr Compare canonical = compare == Compare::lo   ? Compare::lt
                                      : compare == Compare::hs ? Compare::ge
                                                               : compare;
 
+// The operand c is there only where it is combined.
 template <class True, class T, Compare compare, bool ftz>
 ATTEST_DESCRIBES void add_set(FormSink& sink, const char* destination) {
   constexpr OperandForm d = True::value > 0xffffu ? out<B32>() : out<B16>();
-  sink.add(
-      {"set", compare_name<compare>, ftz ? "ftz" : "", destination, T::name}, operands<d, in<T>(), in<T>()>,
-      {.run = set_value<True, T, canonical<compare>, ftz>, .kind = T::is_float ? Class::floating : Class::integer});
+  constexpr std::span<const OperandForm> forms = operands<d, in<T>(), in<T>(), in_predicate()>;
+  each_value<Combine::none, Combine::both, Combine::either, Combine::one>([&]<Combine combine>() {
+    sink.add({"set", compare_name<compare>, combine_name<combine>, ftz ? "ftz" : "", destination, T::name},
+             combine == Combine::none ? forms.first(3) : forms,
+             {.run = set_value<True, T, canonical<compare>, ftz, combine>,
+              .kind = T::is_float ? Class::floating : Class::integer});
+  });
 }
 template <class True, class T, Compare compare, bool ftz>
 ATTEST_DESCRIBES void add_set_packed(FormSink& sink, const char* destination, const char* source) {
-  sink.add({"set", compare_name<compare>, ftz ? "ftz" : "", destination, source},
-           operands<out<B32>(), in<B32>(), in<B32>()>,
-           {.run = set_value_packed<True, T, compare, ftz>, .kind = Class::floating});
+  constexpr std::span<const OperandForm> forms = operands<out<B32>(), in<B32>(), in<B32>(), in_predicate()>;
+  each_value<Combine::none, Combine::both, Combine::either, Combine::one>([&]<Combine combine>() {
+    sink.add({"set", compare_name<compare>, combine_name<combine>, ftz ? "ftz" : "", destination, source},
+             combine == Combine::none ? forms.first(3) : forms,
+             {.run = set_value_packed<True, T, compare, ftz, combine>, .kind = Class::floating});
+  });
 }
 
 template <Compare compare, bool ftz, Combine combine>

@@ -69,8 +69,8 @@ ATTEST_INLINE float rounded_to_odd(double value) {
   const float nearest = static_cast<float>(value);
   const double back = nearest;
   const std::uint32_t bits = as_bits(nearest);
-  // Away from zero: one bit back gives the truncated value.
-  const bool outward = back > 0.0 ? back > value : back < value;
+  // Away from zero: one bit back gives the truncated value. A zero never is: what vanished lies outside of it.
+  const bool outward = back > 0.0 ? back > value : back < 0.0 && back < value;
   const std::uint32_t truncated = outward ? bits - 1 : bits;
   return as_float(back == value || value != value ? bits : truncated | 1u);
 }

@@ -42,7 +42,7 @@ struct HyperbolicTangent {
     const float quotient = 1.0f - 2.0f / (power + 1.0f);
     const float far = as_float(as_bits(quotient) | (as_bits(x) & 0x80000000u));
     const float result = size < 0.25f ? series : far;
-    return x != x ? x : result;
+    return x != x || x == 0.0f ? x : result;  // of -0 too
   }
 };
 
@@ -136,14 +136,14 @@ struct DivideApproximately {
     return vanishes ? a * zero : a / b;
   }
 };
-// The f64 approximations look at the upper word alone and give one with a lower word of zero.
-template <class Op, bool ftz>
+// The f64 approximations with .ftz look at the upper word alone and give one with a lower word of zero.
+template <class Op>
 struct OnUpperWord {
   ATTEST_INLINE std::uint64_t apply(std::uint64_t lane) {
     std::uint64_t upper = lane & 0xffffffff00000000ull;
-    if constexpr (ftz) upper = (upper & 0x7ff0000000000000ull) == 0 ? upper & 0x8000000000000000ull : upper;
+    upper = (upper & 0x7ff0000000000000ull) == 0 ? upper & 0x8000000000000000ull : upper;
     std::uint64_t result = F64::store(Op::apply(F64::load(upper)));
-    if constexpr (ftz) result = (result & 0x7ff0000000000000ull) == 0 ? result & 0x8000000000000000ull : result;
+    result = (result & 0x7ff0000000000000ull) == 0 ? result & 0x8000000000000000ull : result;
     return result & 0xffffffff00000000ull;
   }
 };
@@ -166,10 +166,11 @@ ATTEST_DESCRIBES void add_special(FormSink& sink) {
     add_map<Adjusted<DivideApproximately, ftz, false>, F32, F32, F32>(sink, {"div.approx", flush, "f32"},
                                                                       Class::floating, 1);
     add_map<Adjusted<DivideFloat, ftz, false>, F32, F32, F32>(sink, {"div.full", flush, "f32"}, Class::floating, 1);
-    sink.add({"rsqrt.approx", flush, "f64"}, operands<out<F64>(), in<F64>()>,
-             {.run = Map<OnUpperWord<ReciprocalRoot, ftz>, B64, B64>::run, .kind = Class::special, .lane_flops = 1});
   });
+  add_map<ReciprocalRoot, F64, F64>(sink, {"rsqrt.approx.f64"}, Class::special, 1);
+  sink.add({"rsqrt.approx.ftz.f64"}, operands<out<F64>(), in<F64>()>,
+           {.run = Map<OnUpperWord<ReciprocalRoot>, B64, B64>::run, .kind = Class::special, .lane_flops = 1});
   add_map<HyperbolicTangent, F32, F32>(sink, {"tanh.approx.f32"}, Class::special, 1);
   sink.add({"rcp.approx.ftz.f64"}, operands<out<F64>(), in<F64>()>,
-           {.run = Map<OnUpperWord<ReciprocalFloat, true>, B64, B64>::run, .kind = Class::special, .lane_flops = 1});
+           {.run = Map<OnUpperWord<ReciprocalFloat>, B64, B64>::run, .kind = Class::special, .lane_flops = 1});
 }

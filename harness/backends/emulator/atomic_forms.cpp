@@ -249,7 +249,6 @@ constexpr AtomicOperation operations[] = {
     operation<4, add_integer<std::uint32_t>>("add.u32"),
     operation<4, add_integer<std::uint32_t>>("add.s32"),
     operation<8, add_integer<std::uint64_t>>("add.u64"),
-    operation<8, add_integer<std::uint64_t>>("add.s64"),
     operation<4, add_f32>("add.f32"),
     operation<8, add_f64>("add.f64"),
     operation<2, add_f16>("add.noftz.f16"),

@@ -1,5 +1,6 @@
 // Operands: the text's against the form's, strictly, except where PTX lets a register be wider than the type.
 
+#include <algorithm>
 #include <bit>
 #include <fmt/format.h>
 #include <limits>
@@ -35,9 +36,32 @@ std::string_view space_of(Symbol::Kind kind) {
   }
 }
 
+/// What is wrong with a constant that only some values of are PTX: the size of an asynchronous copy, the number of a
+/// barrier. Empty when nothing is.
+std::string refused_constant(const SyntaxInstruction& instruction) {
+  const auto& operands = instruction.operands;
+  const auto has = [&](std::string_view modifier) {
+    return std::find(instruction.modifiers.begin(), instruction.modifiers.end(), modifier) !=
+           instruction.modifiers.end();
+  };
+  if (instruction.opcode == "cp" && has("async") && operands.size() >= 3) {
+    const std::int64_t size = operands[2].kind == OperandKind::integer ? operands[2].integer : 0;
+    if (size != 16 && (has("cg") || (size != 4 && size != 8)))
+      return has("cg") ? "cp.async.cg copies 16 bytes" : "cp.async.ca copies 4, 8 or 16 bytes";
+  }
+  if ((instruction.opcode == "bar" || instruction.opcode == "barrier") && !has("warp")) {
+    const std::size_t at = has("red") ? 1 : 0;
+    if (at < operands.size() && operands[at].kind == OperandKind::integer &&
+        (operands[at].integer < 0 || operands[at].integer > 15))
+      return fmt::format("barrier {}: there are 16, numbered from 0", operands[at].integer);
+  }
+  return {};
+}
+
 }  // namespace
 
 void Lowering::match_operands(const SyntaxInstruction& instruction, const Form& form) {
+  if (const std::string refused = refused_constant(instruction); !refused.empty()) refuse(refused);
   matched_.clear();
   const std::vector<OperandForm>& wanted = form.operands;
   std::size_t given = 0;
@@ -97,6 +121,9 @@ void Lowering::match_operands(const SyntaxInstruction& instruction, const Form& 
     }
     const std::size_t size = group_size(at);
     if (operand.kind == OperandKind::vector) {
+      // One register may stand in braces where others of its form would stand with it: in mma, ldmatrix, ld and st.
+      if (size == 1 && form.kind != Class::tensor && form.kind != Class::memory)
+        refuse("braces stand where this form takes one operand");
       if (operand.elements.size() != size)
         refuse(fmt::format("a group of {} operands stands where this form has {}", operand.elements.size(), size));
       for (const SyntaxOperand& element : operand.elements)
