@@ -192,7 +192,8 @@ BOOST_AUTO_TEST_CASE(warps_at_different_barriers_are_a_deadlock_that_names_both)
 }
 
 BOOST_AUTO_TEST_CASE(a_barrier_that_is_not_there_or_of_a_wrong_count_is_refused) {
-  for (const char* const barrier : {"bar.sync 16;", "bar.sync 0, 33;", "bar.sync 0, 0;"}) {
+  BOOST_CHECK_THROW(run_body("bar.sync 16;"), LoadError);
+  for (const char* const barrier : {"mov.u32 %r1, 16; bar.sync %r1;", "bar.sync 0, 33;", "bar.sync 0, 0;"}) {
     const auto done = run_body(barrier);
     BOOST_REQUIRE(done.result.fault);
     BOOST_TEST((done.result.fault->kind == FaultKind::trap));
