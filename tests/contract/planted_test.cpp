@@ -189,7 +189,7 @@ BOOST_AUTO_TEST_CASE(a_store_one_past_the_end_is_out_of_bounds) {
   BOOST_TEST(stores >= 1u);
   for (std::size_t index = 0; index < stores; ++index)
     planted = with_changed(planted, "st.global.v4", index,
-                           [](std::string text) { return text.insert(text.find(']'), "+16"); });
+                           [](std::string text) { return text.insert(text.find("]"), "+16"); });
   for (const std::uint64_t seed : seeds) {
     const Outcome outcome = run(planted, entry, seed);
     BOOST_TEST_REQUIRE(outcome.result.fault.has_value());
