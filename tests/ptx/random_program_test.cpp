@@ -36,8 +36,9 @@ std::vector<std::uint32_t> interpreted(const std::vector<Statement>& program, st
 
 BOOST_AUTO_TEST_SUITE(random_programs)
 
-// Disabled: it shows a defect of the interpreter that is not mended yet. The program of seed 4 spends its budget of
-// instructions before it ends. Run it by name, --run_test=random_programs, and take the decorator away with the defect.
+// Disabled: the program of seed 4 spends its budget of instructions, and whether it is only long or the interpreter is
+// wrong is not established. Run it by name, --run_test=random_programs, and take the decorator away when that is
+// settled.
 BOOST_AUTO_TEST_CASE(random_programs_compute_what_their_tree_says, *boost::unit_test::disabled()) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     const std::vector<Statement> program = random_program(seed);
