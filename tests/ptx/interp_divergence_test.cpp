@@ -190,6 +190,29 @@ BOOST_AUTO_TEST_CASE(warps_that_spin_for_one_another_take_turns) {
   BOOST_TEST(done.words[0] == 4u);
 }
 
+// Lanes 16 to 31 hold %r5 and wait far behind, while the others write 64-bit registers that are dead where %r5 is alive.
+BOOST_AUTO_TEST_CASE(a_pair_written_by_some_lanes_does_not_reach_a_word_that_others_hold) {
+  const auto done = run_body(std::string(R"(
+    setp.lt.u32 %p1, %tid, 16;
+    @%p1 bra LATE;
+    bra.uni EARLY;
+  PAIRS:
+    mul.wide.u32 %rd1, %tid, 1000000; cvt.u32.u64 %r0, %rd1;
+    bra.uni STORE;
+  EARLY:
+    mul.lo.u32 %r5, %tid, 3;
+    bra.uni FAR;
+  LATE:
+    bra.uni PAIRS;
+  FAR:
+    add.u32 %r0, %r5, 7;
+  STORE:
+  )") + store_r0);
+  BOOST_TEST(!done.result.fault);
+  for (std::uint32_t lane = 0; lane < 32; ++lane)
+    BOOST_TEST(done.words[lane] == (lane < 16 ? lane * 1000000 : 3 * lane + 7));
+}
+
 BOOST_AUTO_TEST_CASE(counts_of_lanes_are_those_that_were_active_and_not_guarded_off) {
   const auto done = run_body(R"(
     setp.lt.u32 %p1, %tid, 8;

@@ -36,10 +36,7 @@ std::vector<std::uint32_t> interpreted(const std::vector<Statement>& program, st
 
 BOOST_AUTO_TEST_SUITE(random_programs)
 
-// Disabled: the program of seed 4 spends its budget of instructions, and whether it is only long or the interpreter is
-// wrong is not established. Run it by name, --run_test=random_programs, and take the decorator away when that is
-// settled.
-BOOST_AUTO_TEST_CASE(random_programs_compute_what_their_tree_says, *boost::unit_test::disabled()) {
+BOOST_AUTO_TEST_CASE(random_programs_compute_what_their_tree_says) {
   for (std::uint64_t seed = 1; seed <= 400; ++seed) {
     const std::vector<Statement> program = random_program(seed);
     const std::string text = program_text(program);

@@ -2,7 +2,7 @@
 // back after its last. The slot that was given back last is taken first, since it is still in the cache.
 
 #include <algorithm>
-#include <array>
+#include <utility>
 
 #include "harness/backends/emulator/draft.hpp"
 #include "harness/backends/emulator/fault.hpp"
@@ -12,52 +12,27 @@ namespace {
 
 constexpr std::uint32_t none = 0xffffffffu;
 
-/// Slots in twos: a pair takes both halves of a two, a word one half.
+/// Slots of words and of pairs. One kind never takes a slot of the other: lane k of a pair lies where lanes 2k and 2k+1
+/// of words lie, and lanes that have parted write their registers at different times.
 class SlotPool {
  public:
-  std::uint32_t take_word() {
-    while (!halves_.empty()) {
-      const std::uint32_t two = halves_.back();
-      halves_.pop_back();
-      if (used_[two] != 1 && used_[two] != 2) continue;  // has been filled or emptied since
-      const std::uint32_t half = used_[two] == 1 ? 1 : 0;
-      used_[two] = 3;
-      return 2 * two + half;
-    }
-    const std::uint32_t two = take_two();
-    used_[two] = 1;
-    halves_.push_back(two);
-    return 2 * two;
-  }
-  std::uint32_t take_pair() {
-    const std::uint32_t two = take_two();
-    used_[two] = 3;
-    return 2 * two;
-  }
-  void give_word(std::uint32_t slot) {
-    used_[slot / 2] &= static_cast<std::uint8_t>(slot % 2 == 0 ? ~1u : ~2u);
-    (used_[slot / 2] == 0 ? twos_ : halves_).push_back(slot / 2);
-  }
-  void give_pair(std::uint32_t slot) {
-    used_[slot / 2] = 0;
-    twos_.push_back(slot / 2);
-  }
-  std::uint32_t size() const { return static_cast<std::uint32_t>(2 * used_.size()); }
+  std::uint32_t take_word() { return take(words_, 1); }
+  std::uint32_t take_pair() { return take(pairs_, 2); }
+  void give_word(std::uint32_t slot) { words_.push_back(slot); }
+  void give_pair(std::uint32_t slot) { pairs_.push_back(slot); }
+  std::uint32_t size() const { return size_; }
 
  private:
-  std::uint32_t take_two() {
-    while (!twos_.empty()) {
-      const std::uint32_t two = twos_.back();
-      twos_.pop_back();
-      if (used_[two] == 0) return two;
-    }
-    used_.push_back(0);
-    return static_cast<std::uint32_t>(used_.size() - 1);
+  std::uint32_t take(std::vector<std::uint32_t>& free, std::uint32_t slots) {
+    if (free.empty()) return std::exchange(size_, size_ + slots);
+    const std::uint32_t slot = free.back();
+    free.pop_back();
+    return slot;
   }
 
-  std::vector<std::uint8_t> used_;  ///< of each two: bit 0 its lower half, bit 1 its upper
-  std::vector<std::uint32_t> twos_;
-  std::vector<std::uint32_t> halves_;
+  std::uint32_t size_ = 0;
+  std::vector<std::uint32_t> words_;  ///< free ones, the last given back last
+  std::vector<std::uint32_t> pairs_;
 };
 
 /// The lowest predicate that is free; those below `first_predicate` are fixed.
