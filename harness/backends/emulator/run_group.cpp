@@ -166,7 +166,8 @@ void BlockRunner::run_warp(WarpState& warp) {
   }
   try {
     limits_.spend(warp.executed - before);
-  } catch (const KernelFault& fault) {
+  } catch (KernelFault& fault) {
+    fault.detail += "; " + where_lanes_are();
     fail(warp, warp.group_count > 0 ? warp.groups[0].pc : warp.run_start, fault);
   }
 }
