@@ -12,9 +12,17 @@ ATTEST_INLINE float fused_step(float a, float b, float c) {
 #endif
 }
 
+// The numbers of B as the compiler cannot see through: it would keep them in registers and take them out one by one
+// with shuffles, where a broadcast from memory comes with the multiplication.
+ATTEST_INLINE const float* in_memory(const float* numbers) {
+  asm volatile("" : "+r"(numbers) : : "memory");
+  return numbers;
+}
+
 template <class T, int depth>
 ATTEST_INLINE void accumulate_by_step(T& tiles) {
 #if defined(__AVX512F__)
+  const float* const b = in_memory(tiles.b);
   __m512 sums[8];
 #pragma GCC unroll 8
   for (int column = 0; column < 8; ++column)
@@ -24,12 +32,13 @@ ATTEST_INLINE void accumulate_by_step(T& tiles) {
     const __m512 a = _mm512_load_ps(tiles.a[k]);
 #pragma GCC unroll 8
     for (int column = 0; column < 8; ++column)
-      sums[column] = _mm512_fmadd_ps(a, _mm512_set1_ps(T::b_at(tiles, k, column)), sums[column]);
+      sums[column] = _mm512_fmadd_ps(a, _mm512_set1_ps(b[T::index_of_b(k, column)]), sums[column]);
   }
 #pragma GCC unroll 8
   for (int column = 0; column < 8; ++column)
     _mm512_store_ps(tiles.sums[column], sums[column]);
 #elif defined(__AVX2__) && defined(__FMA__)
+  const float* const b = in_memory(tiles.b);
   // Four columns at a time: eight sums, two columns of A and one number of B stay in the sixteen registers.
   for (int first = 0; first < 8; first += 4) {
     __m256 upper[4];
@@ -45,9 +54,9 @@ ATTEST_INLINE void accumulate_by_step(T& tiles) {
       const __m256 a1 = _mm256_load_ps(tiles.a[k] + 8);
 #pragma GCC unroll 4
       for (int column = 0; column < 4; ++column) {
-        const __m256 b = _mm256_set1_ps(T::b_at(tiles, k, first + column));
-        upper[column] = _mm256_fmadd_ps(a0, b, upper[column]);
-        lower[column] = _mm256_fmadd_ps(a1, b, lower[column]);
+        const __m256 number = _mm256_set1_ps(b[T::index_of_b(k, first + column)]);
+        upper[column] = _mm256_fmadd_ps(a0, number, upper[column]);
+        lower[column] = _mm256_fmadd_ps(a1, number, lower[column]);
       }
     }
 #pragma GCC unroll 4
@@ -60,7 +69,8 @@ ATTEST_INLINE void accumulate_by_step(T& tiles) {
   for (int column = 0; column < 8; ++column)
     for (int k = 0; k < depth; ++k)
       for (int row = 0; row < 16; ++row)
-        tiles.sums[column][row] = fused_step(tiles.a[k][row], T::b_at(tiles, k, column), tiles.sums[column][row]);
+        tiles.sums[column][row] =
+            fused_step(tiles.a[k][row], tiles.b[T::index_of_b(k, column)], tiles.sums[column][row]);
 #endif
 }
 // Products and sums in double, where a product is exact; one rounding to float, to odd where halves follow.
@@ -71,7 +81,7 @@ ATTEST_INLINE void accumulate_wide(T& tiles) {
     for (int row = 0; row < 16; ++row)
       sums[row] = tiles.sums[column][row];
     for (int k = 0; k < depth; ++k) {
-      const double b = T::b_at(tiles, k, column);
+      const double b = tiles.b[T::index_of_b(k, column)];
       for (int row = 0; row < 16; ++row)
         sums[row] += static_cast<double>(tiles.a[k][row]) * b;
     }
@@ -101,6 +111,25 @@ ATTEST_INLINE void load_sums(T& tiles, const Instruction& instruction, const War
     }
   }
 }
+// As F32::store, 16 numbers at a time: left to itself the compiler takes these loops apart to single numbers.
+ATTEST_INLINE void store_canonical(const float* numbers, std::uint32_t* words) {
+#if defined(__AVX512F__)
+  const __m512 value = _mm512_load_ps(numbers);
+  const __mmask16 is_nan = _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+  _mm512_store_si512(words, _mm512_mask_mov_epi32(_mm512_castps_si512(value), is_nan,
+                                                  _mm512_set1_epi32(static_cast<int>(canonical_nan))));
+#elif defined(__AVX2__)
+  for (int i = 0; i < 16; i += 8) {
+    const __m256 value = _mm256_load_ps(numbers + i);
+    const __m256 is_nan = _mm256_cmp_ps(value, value, _CMP_UNORD_Q);
+    const __m256 nan = _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(canonical_nan)));
+    _mm256_store_ps(reinterpret_cast<float*>(words) + i, _mm256_blendv_ps(value, nan, is_nan));
+  }
+#else
+  for (int i = 0; i < 16; ++i)
+    words[i] = F32::store(numbers[i]);
+#endif
+}
 template <class T, bool half>
 ATTEST_INLINE void store_sums(const T& tiles, const Instruction& instruction, Warp& warp) {
   alignas(64) std::uint32_t columns[4][16];
@@ -116,8 +145,7 @@ ATTEST_INLINE void store_sums(const T& tiles, const Instruction& instruction, Wa
   } else {
     for (int odd = 0; odd < 2; ++odd) {
       for (int word = 0; word < 4; ++word)
-        for (int row = 0; row < 16; ++row)
-          columns[word][row] = F32::store(tiles.sums[2 * word + odd][row]);
+        store_canonical(tiles.sums[2 * word + odd], columns[word]);
       store_columns(columns, destination(odd), destination(odd + 2));
     }
   }

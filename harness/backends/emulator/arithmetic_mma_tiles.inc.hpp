@@ -150,13 +150,13 @@ template <class E, int depth>
 struct Tiles {
   static constexpr int registers = depth / (4 * E::parts);  // of B; A has twice as many
   alignas(64) float a[depth][16];
-  alignas(64) float b[registers][E::parts][warp_lanes];
+  alignas(64) float b[registers * E::parts * warp_lanes];
   alignas(64) float sums[8][16];
 
   ATTEST_INLINE int index_of_a(int block, int word, int part) { return (block * 4 + word) * E::parts + part; }
-  ATTEST_INLINE float b_at(const Tiles& tiles, int k, int column) {
+  ATTEST_INLINE int index_of_b(int k, int column) {
     const int word = k / E::parts;
-    return tiles.b[word / 4][k % E::parts][column * 4 + word % 4];
+    return (word / 4 * E::parts + k % E::parts) * warp_lanes + column * 4 + word % 4;
   }
   [[gnu::always_inline]] inline void load(const Instruction& instruction, const Warp& warp, int first_a, int first_b) {
     for (int block = 0; block < registers; ++block) {
@@ -168,8 +168,8 @@ struct Tiles {
         if constexpr (E::parts == 2) spread<E, 1, 16>(columns[word], a[index_of_a(block, word, 1)]);
       }
       const auto* words = warp.source_as<std::uint32_t>(instruction.operand[first_b + block]);
-      spread<E, 0, warp_lanes>(words, b[block][0]);
-      if constexpr (E::parts == 2) spread<E, 1, warp_lanes>(words, b[block][1]);
+      spread<E, 0, warp_lanes>(words, b + block * E::parts * warp_lanes);
+      if constexpr (E::parts == 2) spread<E, 1, warp_lanes>(words, b + (block * E::parts + 1) * warp_lanes);
     }
   }
 };
