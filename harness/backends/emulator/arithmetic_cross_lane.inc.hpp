@@ -17,6 +17,34 @@ ATTEST_INLINE void check_members(const Instruction& instruction, const Warp& war
       fail_absent_member(masks[lane], active, lane, name);
 }
 
+// to[lane] = a[from[lane]], every index below 32.
+ATTEST_INLINE void permute(const std::uint32_t* a, const std::int32_t* from, std::uint32_t* to) {
+#if defined(__AVX512F__)
+  const __m512i low = _mm512_load_si512(a);
+  const __m512i high = _mm512_load_si512(a + 16);
+  for (int half = 0; half < 2; ++half)
+    _mm512_store_si512(to + 16 * half, _mm512_permutex2var_epi32(low, _mm512_load_si512(from + 16 * half), high));
+#elif defined(__AVX2__)
+  const auto eight = [a](int part) __attribute__((always_inline)) {
+    return _mm256_load_ps(reinterpret_cast<const float*>(a) + 8 * part);
+  };
+  for (int part = 0; part < 4; ++part) {
+    // Bits 0 to 2 of an index choose in each eight, bits 3 and 4 the eight.
+    const __m256i index = _mm256_load_si256(reinterpret_cast<const __m256i*>(from) + part);
+    const __m256 by_bit3 = _mm256_castsi256_ps(_mm256_slli_epi32(index, 28));
+    const __m256 by_bit4 = _mm256_castsi256_ps(_mm256_slli_epi32(index, 27));
+    const __m256 low =
+        _mm256_blendv_ps(_mm256_permutevar8x32_ps(eight(0), index), _mm256_permutevar8x32_ps(eight(1), index), by_bit3);
+    const __m256 high =
+        _mm256_blendv_ps(_mm256_permutevar8x32_ps(eight(2), index), _mm256_permutevar8x32_ps(eight(3), index), by_bit3);
+    _mm256_store_ps(reinterpret_cast<float*>(to) + 8 * part, _mm256_blendv_ps(low, high, by_bit4));
+  }
+#else
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    to[lane] = a[from[lane]];
+#endif
+}
+
 enum class Shuffle { up, down, bfly, idx };
 template <Shuffle mode>
 inline constexpr const char* shuffle_name = mode == Shuffle::up     ? "shfl.sync.up"
@@ -56,8 +84,7 @@ void shuffle(const Instruction& instruction, Warp& warp, Mask active) {
       if (holds<std::uint32_t>(active, lane) && !holds<std::uint32_t>(active, from[lane]))
         fail_inactive_lane(lane, from[lane], shuffle_name<mode>);
   alignas(64) std::uint32_t moved[warp_lanes];
-  for (int lane = 0; lane < warp_lanes; ++lane)
-    moved[lane] = a[from[lane]];
+  permute(a, from, moved);
   write_lanes(
       warp.destination<std::uint32_t>(instruction.operand[0]),
       active, [&](int lane) __attribute__((always_inline)) { return moved[lane]; });
