@@ -69,9 +69,21 @@ inline Row row_of(const Instruction& instruction, Warp& warp, Mask active, const
   return row;
 }
 
-/// Sectors from `address` on.
-inline std::uint32_t sectors_between(std::uint64_t address, std::uint32_t bytes) {
-  return static_cast<std::uint32_t>((address + bytes - 1) / sector_bytes - address / sector_bytes + 1);
+/// Where the data of a row lies, its footprint marked and its sectors counted.
+struct RowData {
+  std::byte* data;
+  std::uint32_t bytes;
+};
+template <unsigned Size>
+inline RowData use_row(LaunchState& launch, const Row& row, const Addresses& address, bool write) {
+  const std::uint64_t start = address.lane[row.first];
+  const std::uint64_t offset = start - row.view->start;
+  const std::uint32_t bytes = row.count * Size;
+  if (std::uint32_t* const footprint = write ? row.view->written : row.view->read; footprint != nullptr)
+    mark_bytes(footprint, offset, bytes);
+  const std::uint64_t sectors = (start + bytes - 1) / sector_bytes - start / sector_bytes + 1;
+  if (launch.count) count_global(launch, write, static_cast<std::uint32_t>(sectors), bytes);
+  return {row.view->data + offset, bytes};
 }
 
 template <unsigned Element, unsigned Vector>
@@ -80,16 +92,9 @@ void load_global_at(const Instruction& instruction, Warp& warp, Mask active, Add
   constexpr unsigned size = Element * Vector;
   LaunchState& launch = *warp.launch;
   if (const Row row = row_of<size>(instruction, warp, active, address); row.view != nullptr) {
-    const std::uint64_t start = address.lane[row.first];
-    const std::uint64_t offset = start - row.view->start;
-    const std::uint32_t bytes = row.count * size;
     if (launch.sanitize) [[unlikely]]
       check_global_read(instruction, warp, active, address.lane, size);
-    if (launch.count) {
-      count_global(launch, false, sectors_between(start, bytes), bytes);
-      mark_bytes(row.view->read, offset, bytes);
-    }
-    const std::byte* const data = row.view->data + offset;
+    const auto [data, bytes] = use_row<size>(launch, row, address, false);
     alignas(64) Memory part[warp_lanes * Vector];
     if (row.count < warp_lanes) std::memcpy(part + row.first * Vector, data, bytes);
     const auto* const from = row.count < warp_lanes ? part : reinterpret_cast<const Memory*>(data);
@@ -133,10 +138,7 @@ void store_global_at(const Instruction& instruction, Warp& warp, Mask active, Ad
   constexpr unsigned size = Element * Vector;
   LaunchState& launch = *warp.launch;
   if (const Row row = row_of<size>(instruction, warp, active, address); row.view != nullptr) {
-    const std::uint64_t start = address.lane[row.first];
-    const std::uint64_t offset = start - row.view->start;
-    const std::uint32_t bytes = row.count * size;
-    std::byte* const to = row.view->data + offset;
+    const auto [to, bytes] = use_row<size>(launch, row, address, true);
     if (row.count == warp_lanes) {
       read_data<Element, Vector>(instruction, warp, 1, reinterpret_cast<Memory*>(to));
     } else {
@@ -144,8 +146,6 @@ void store_global_at(const Instruction& instruction, Warp& warp, Mask active, Ad
       read_data<Element, Vector>(instruction, warp, 1, part);
       std::memcpy(to, part + row.first * Vector, bytes);
     }
-    mark_bytes(row.view->written, offset, bytes);
-    if (launch.count) count_global(launch, true, sectors_between(start, bytes), bytes);
     if (launch.sanitize) [[unlikely]]
       note_global_write(instruction, warp, active, address.lane, size);
     return;

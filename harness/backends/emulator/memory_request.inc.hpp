@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <type_traits>
 
 #include "harness/backends/emulator/memory_handlers.hpp"
 
@@ -183,27 +184,12 @@ inline Wavefronts wavefronts_of(const Offsets& request, Mask active) {
 }
 
 /// The type of an element in memory and in a register's lane.
-template <unsigned Element>
-struct ElementType;
-template <>
-struct ElementType<1> {
-  using Memory = std::uint8_t;
-  using Register = std::uint32_t;
-};
-template <>
-struct ElementType<2> {
-  using Memory = std::uint16_t;
-  using Register = std::uint32_t;
-};
-template <>
-struct ElementType<4> {
-  using Memory = std::uint32_t;
-  using Register = std::uint32_t;
-};
-template <>
-struct ElementType<8> {
-  using Memory = std::uint64_t;
-  using Register = std::uint64_t;
+template <unsigned Bytes>
+struct ElementType {
+  static_assert(Bytes == 1 || Bytes == 2 || Bytes == 4 || Bytes == 8);
+  using Narrow = std::conditional_t<Bytes == 1, std::uint8_t, std::uint16_t>;
+  using Register = std::conditional_t<Bytes == 8, std::uint64_t, std::uint32_t>;
+  using Memory = std::conditional_t<Bytes >= 4, Register, Narrow>;
 };
 
 /// Lanes of `active` in the registers from operand `first` on take `value(lane, element)`.
