@@ -86,7 +86,7 @@ class MmaWeights : public MmaAttention<Element, Shape, false, PairTensors> {
     if (!any.empty()) {
       this->load_queries();
       commit_copies();
-      this->load_rows(this->keys_, this->tensors_.k, params.head_dim, begin, any.last);
+      this->load_keys(0, begin, any.last);
       commit_copies();
       wait_for_copies<1>();
       __syncthreads();
@@ -100,10 +100,7 @@ class MmaWeights : public MmaAttention<Element, Shape, false, PairTensors> {
       if (is_seen) {
         wait_for_copies<0>();
         __syncthreads();  // the tile is here, and all are done with the one before
-        if (first + Shape::keys < any.last) {
-          this->load_rows(this->keys_ + (stage ^ 1) * Shape::tile_bytes, this->tensors_.k, params.head_dim,
-                          first + Shape::keys, any.last);
-        }
+        if (first + Shape::keys < any.last) this->load_keys(stage ^ 1, first + Shape::keys, any.last);
         commit_copies();
         stage_weights(own, this->keys_ + stage * Shape::tile_bytes, lse, first);
         stage ^= 1;
@@ -161,7 +158,7 @@ class SimtWeights : public SimtAttention<Shape, false, PairTensors> {
 
     if (!any.empty()) {
       this->load_queries();
-      this->load_rows(this->keys_, this->tensors_.k, params.head_dim, begin, any.last);
+      this->load_keys(0, begin, any.last);
       commit_copies();
     }
     constexpr int warp_rows = warp_lanes / Shape::side * Base::own_rows;
@@ -172,10 +169,7 @@ class SimtWeights : public SimtAttention<Shape, false, PairTensors> {
       if (is_seen) {
         wait_for_copies<0>();
         __syncthreads();  // the tile is here, and all are done with the one before
-        if (first + Shape::keys < any.last) {
-          this->load_rows(this->keys_ + (stage ^ 1) * Shape::tile_bytes, this->tensors_.k, params.head_dim,
-                          first + Shape::keys, any.last);
-        }
+        if (first + Shape::keys < any.last) this->load_keys(stage ^ 1, first + Shape::keys, any.last);
         commit_copies();
         stage_weights(this->keys_ + stage * Shape::tile_bytes, lse, first);
         stage ^= 1;

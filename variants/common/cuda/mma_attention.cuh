@@ -12,6 +12,7 @@
 #include "variants/common/cuda/pair_terms.cuh"
 #include "variants/common/cuda/row_map.cuh"
 #include "variants/common/cuda/tile_load.cuh"
+#include "variants/common/cuda/unrolled.cuh"
 #include "variants/common/cuda/visibility.cuh"
 
 namespace attest::cuda {
@@ -45,7 +46,9 @@ class MmaAttention {
         queries_(memory),
         keys_(memory + Shape::query_bytes),
         values_(memory + Shape::query_bytes + 2 * Shape::tile_bytes),
-        flags_(reinterpret_cast<std::uint32_t*>(memory + Shape::query_bytes + 4 * Shape::tile_bytes)) {}
+        flags_(reinterpret_cast<std::uint32_t*>(memory + Shape::query_bytes + 4 * Shape::tile_bytes)),
+        key_rows_(tensors.k + map_.key_line() * params.head_dim, params.head_dim),
+        value_rows_(tensors.v + map_.key_line() * params.head_dim_v, params.head_dim_v) {}
 
   __device__ void run() {
     const int last_row = min(first_row_ + Shape::rows, map_.total()) - 1;
@@ -110,16 +113,12 @@ class MmaAttention {
 
   /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
   __device__ void load_tile(int stage, int first, int last) {
-    load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
-    load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
+    load_keys(stage, first, last);
+    value_rows_.copy(shared_address(values_) + stage * Shape::tile_bytes, first, last);
   }
 
-  __device__ void load_rows(unsigned char* tile, const Element* rows, int columns, int first, int last) {
-    const Element* const from = rows + (map_.key_line() + first) * columns;
-    copy_tile<Element, Shape::keys, Shape::chunks, Shape::threads>(tile, columns, [&](int row) {
-      const bool present = first + row < last;
-      return SourceRow<Element>{present ? from + row * columns : from, present};
-    });
+  __device__ void load_keys(int stage, int first, int last) {
+    key_rows_.copy(shared_address(keys_) + stage * Shape::tile_bytes, first, last);
   }
 
   /// Address of a lane's row of the four matrices of a fragment: `row` and chunk `half` (0, 1) of the first step. Later
@@ -150,7 +149,7 @@ class MmaAttention {
       __syncthreads();
       taken_out = flagged_keys<Shape>(flags_);
     }
-    FragmentC scores[key_blocks] = {};  // 16 x keys
+    FragmentC scores[key_blocks];  // 16 x keys
     multiply_keys(scores, keys_ + stage * Shape::tile_bytes);
     if (Pairs::shapes || !whole) shape(scores, first);
     weigh(scores, first);
@@ -158,7 +157,7 @@ class MmaAttention {
     if (taken_out != 0) give_back(scores, first, taken_out);
   }
 
-  /// scores += q k^T
+  /// scores = q k^T
   __device__ void multiply_keys(FragmentC (&scores)[key_blocks], unsigned char* tile) const {
     // Matrices: both chunks of keys 0-7, then of keys 8-15.
     const std::uint32_t base = fragment_address(tile, lane() / 16 * 8 + lane() % 8, lane() / 8 % 2);
@@ -171,13 +170,18 @@ class MmaAttention {
         load_query_step(query, step);
       }
       const std::uint32_t address = base ^ static_cast<std::uint32_t>(step * 32);
-#pragma unroll
-      for (int block = 0; block < key_blocks; block += 2) {
+      unrolled<key_blocks / 2>([&](auto pair) {
+        constexpr int block = pair.value * 2;
         std::uint32_t key[4];
-        load_matrices(key, address + static_cast<std::uint32_t>(block * 8 * Shape::row_bytes));
-        mma<Element>(scores[block], query, key[0], key[1]);
-        mma<Element>(scores[block + 1], query, key[2], key[3]);
-      }
+        load_matrices<block * 8 * Shape::row_bytes>(key, address);
+        if (step == 0) {
+          scores[block] = product<Element>(query, key[0], key[1]);
+          scores[block + 1] = product<Element>(query, key[2], key[3]);
+        } else {
+          mma<Element>(scores[block], query, key[0], key[1]);
+          mma<Element>(scores[block + 1], query, key[2], key[3]);
+        }
+      });
     }
   }
 
@@ -278,8 +282,8 @@ class MmaAttention {
   __device__ void multiply_values(const FragmentC (&weights)[key_blocks], unsigned char* tile) {
     // Matrices: keys 0-7 and 8-15 of the first chunk, then of the second.
     const std::uint32_t base = fragment_address(tile, lane() % 16, lane() / 16);
-#pragma unroll
-    for (int block = 0; block < key_blocks; block += 2) {
+    unrolled<key_blocks / 2>([&](auto pair) {
+      constexpr int block = pair.value * 2;
       FragmentA weight;
       weight.pair[0] = pack<Element>(weights[block].value[0], weights[block].value[1]);
       weight.pair[1] = pack<Element>(weights[block].value[2], weights[block].value[3]);
@@ -288,12 +292,11 @@ class MmaAttention {
 #pragma unroll
       for (int step = 0; step < steps; ++step) {
         std::uint32_t value[4];
-        load_matrices_transposed(value, (base ^ static_cast<std::uint32_t>(step * 32)) +
-                                            static_cast<std::uint32_t>(block * 8 * Shape::row_bytes));
+        load_matrices_transposed<block * 8 * Shape::row_bytes>(value, base ^ static_cast<std::uint32_t>(step * 32));
         mma<Element>(sums_[step * 2], weight, value[0], value[1]);
         mma<Element>(sums_[step * 2 + 1], weight, value[2], value[3]);
       }
-    }
+    });
   }
 
   /// NaN and infinities that were taken out of the tile, for the rows that see their keys. Rare: no care for speed.
@@ -372,11 +375,14 @@ class MmaAttention {
   Pairs pairs_;
   View view_;
   RowMap<Packed> map_;
-  int first_row_;                       // packed
-  unsigned char* queries_;              // rows x width, swizzled
-  unsigned char* keys_;                 // 2 stages of keys x width
-  unsigned char* values_;               // 2 stages of keys x width
-  std::uint32_t* flags_;                // a word a warp
+  int first_row_;           // packed
+  unsigned char* queries_;  // rows x width, swizzled
+  unsigned char* keys_;     // 2 stages of keys x width
+  unsigned char* values_;   // 2 stages of keys x width
+  std::uint32_t* flags_;    // a word a warp
+  using Tiles = RowTiles<Element, Shape::keys, Shape::chunks, Shape::threads>;
+  Tiles key_rows_;
+  Tiles value_rows_;
   FragmentA held_[held_steps];          // 16 x width
   FragmentC sums_[column_blocks] = {};  // 16 x width
   OnlineSoftmax<4> softmax_[2];

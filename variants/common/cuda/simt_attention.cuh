@@ -119,8 +119,12 @@ class SimtAttention {
 
   /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
   __device__ void load_tile(int stage, int first, int last) {
-    load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
+    load_keys(stage, first, last);
     load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
+  }
+
+  __device__ void load_keys(int stage, int first, int last) {
+    load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
   }
 
   __device__ void load_rows(unsigned char* tile, const float* rows, int columns, int first, int last) {

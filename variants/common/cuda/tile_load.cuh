@@ -4,6 +4,7 @@
 
 #include "variants/common/cuda/async_copy.cuh"
 #include "variants/common/cuda/swizzle.cuh"
+#include "variants/common/cuda/unrolled.cuh"
 
 namespace attest::cuda {
 
@@ -47,5 +48,45 @@ __device__ __forceinline__ void copy_tile(unsigned char* tile, int columns, cons
     }
   }
 }
+
+/// Copies tiles of Rows neighbouring rows out of one matrix, as copy_tile does. Of every tile a thread copies the same
+/// chunk of rows that are a fixed number apart, so that all but the tile's place is worked out once. Elements of 16
+/// bits, `columns` a multiple of 8.
+template <class Element, int Rows, int Chunks, int Threads>
+class RowTiles {
+ public:
+  __device__ RowTiles(const Element* rows, int columns)
+      : from_(reinterpret_cast<const char*>(rows + static_cast<std::int64_t>(row()) * columns) + chunk() * 16),
+        row_bytes_(columns * static_cast<int>(sizeof(Element))),
+        rows_(chunk() * 16 < row_bytes_ ? row() : none),
+        to_(swizzled<Chunks>(row(), chunk())) {}
+
+  /// Rows first .. last - 1; the rest of the tile becomes 0.
+  __device__ void copy(std::uint32_t tile, int first, int last) const {
+    const char* from = from_ + static_cast<std::int64_t>(first) * row_bytes_;
+    const int left = last - first - rows_;
+    unrolled<Rows / rows_at_once>([&](auto n) {
+      constexpr int row = n.value * rows_at_once;
+      // Its own row is below rows_at_once, so that the sum of rows is an XOR, and the swizzle is one too.
+      constexpr int turned = Chunks == 4 ? 0 : row % 8 * 16;
+      copy_16<row * Chunks * 16>(tile + (to_ ^ turned), from, row < left);
+      from += rows_at_once * row_bytes_;
+    });
+  }
+
+ private:
+  static constexpr int rows_at_once = Threads / Chunks;
+  static constexpr int none = 1 << 30;  // of no row that is there: the chunk lies behind the columns
+  static_assert(sizeof(Element) == 2 && Threads % Chunks == 0 && Rows % rows_at_once == 0);
+  static_assert((rows_at_once & (rows_at_once - 1)) == 0 && (Chunks != 4 || rows_at_once % 8 == 0));
+
+  __device__ static int row() { return static_cast<int>(threadIdx.x) / Chunks; }
+  __device__ static int chunk() { return static_cast<int>(threadIdx.x) % Chunks; }
+
+  const char* from_;  // this thread's chunk of the first row that it copies
+  int row_bytes_;
+  int rows_;  // before that one
+  int to_;
+};
 
 }  // namespace attest::cuda
