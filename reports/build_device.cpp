@@ -211,7 +211,7 @@ Section device_section(const Study& study) {
                     .scale = Scale::log2,
                     .quantity = Quantity::length,
                     .ticks = {}},
-              .y = {.label = "moved", .unit = "B", .scale = Scale::log10, .quantity = Quantity::bytes, .ticks = {}},
+              .y = {.label = "bytes moved", .unit = "B", .scale = Scale::log10, .quantity = Quantity::bytes, .ticks = {}},
               .group = moved_group,
               .place = moved_place,
               .measure = measure_moved,

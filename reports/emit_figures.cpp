@@ -247,7 +247,7 @@ std::string program(const Report& report, const Figure& figure) {
       canvas.width, canvas.height, gnuplot_string(figure.id), gnuplot_string(figure.id + ".svg"));
   text += log_command(figure.x, 'x');
   text += log_command(figure.y, 'y');
-  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset 0.8,0\nset multiplot\n\n",
+  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset 1.6,0\nset multiplot\n\n",
                       gnuplot_string(axis_label(figure.x)), gnuplot_string(axis_label(figure.y)));
   text += legend(entries, canvas, report.kernels);
   int position = 0;

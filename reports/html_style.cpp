@@ -59,6 +59,7 @@ th { font-weight: 600; background: var(--band); border-bottom-width: 2px; vertic
 tbody tr:last-child td { border-bottom: 0; }
 tbody tr:hover td { background: var(--band); }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; }
 code { font-family: ui-monospace, "SF Mono", Consolas, "DejaVu Sans Mono", monospace; font-size: .92em; white-space: nowrap; }
 .missing { color: var(--soft); font-style: italic; }
 figure { margin: .6rem 0 1.8rem; }

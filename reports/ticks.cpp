@@ -18,6 +18,20 @@ std::vector<std::pair<double, std::string>> thinned(const std::vector<double>& v
   return ticks;
 }
 
+/// Powers of two from `low` to `high`, as far apart as it takes to have at most `most`.
+std::vector<double> powers_of_two(double low, double high, int most) {
+  const int first = static_cast<int>(std::ceil(std::log2(low)));
+  const int last = static_cast<int>(std::floor(std::log2(high)));
+  std::vector<double> powers;
+  for (int step = 1; powers.empty() || static_cast<int>(powers.size()) > most; ++step) {
+    powers.clear();
+    for (int exponent = first; exponent <= last; ++exponent)
+      if (exponent % step == 0) powers.push_back(std::exp2(exponent));
+    if (step > last - first) break;
+  }
+  return powers;
+}
+
 AxisLayout log_layout(const Axis& axis, double low, double high, int most) {
   const double base = axis.scale == Scale::log2 ? 2 : 10;
   const auto log_of = [base](double value) { return base == 2 ? std::log2(value) : std::log10(value); };
@@ -31,6 +45,8 @@ AxisLayout log_layout(const Axis& axis, double low, double high, int most) {
   AxisLayout layout{
       .low = std::pow(base, log_of(low) - margin), .high = std::pow(base, log_of(high) + margin), .ticks = {}};
   std::vector<double> values = axis.ticks;
+  // Bytes are written in KiB and MiB, which powers of ten are no round number of.
+  if (values.empty() && axis.quantity == Quantity::bytes) values = powers_of_two(layout.low, layout.high, most);
   if (values.empty()) {
     std::vector<double> steps = {1};
     // Within two decades the powers alone are too few to read a value from.

@@ -11,7 +11,7 @@ unset key
 set logscale x 2
 set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
-set ylabel 'error / bound (1 is the limit)' offset 0.8,0
+set ylabel 'error / bound (1 is the limit)' offset 1.6,0
 set multiplot
 
 set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
