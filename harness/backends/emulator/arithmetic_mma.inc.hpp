@@ -91,11 +91,11 @@ ATTEST_INLINE void accumulate_wide(T& tiles) {
 }
 
 // C and D: in f32, registers 0 and 2 hold the even columns, 1 and 3 the odd ones; in f16, a word holds both.
-template <class T, bool half>
-ATTEST_INLINE void load_sums(T& tiles, const Instruction& instruction, const Warp& warp, int first) {
+template <class T, bool half, class Source>
+ATTEST_INLINE void load_sums(T& tiles, const Source& operand, int first) {
   alignas(64) std::uint32_t columns[4][16];
   const auto source = [&](int k) __attribute__((always_inline)) {
-    return warp.source_as<std::uint32_t>(instruction.operand[first + k]);
+    return operand(first + k);
   };
   if constexpr (half) {
     load_columns(source(0), source(1), columns);
@@ -152,19 +152,36 @@ ATTEST_INLINE void store_sums(const T& tiles, const Instruction& instruction, Wa
 }
 
 // Everything is read before anything is written: D may be C.
-template <class E, int depth, bool half, bool wide>
-void multiply_tiles(const Instruction& instruction, Warp& warp, Mask active) {
-  if (active != all_lanes) fail_absent_member(all_lanes, active, __builtin_ctz(active), "mma.sync");
+template <class E, int depth, bool half, bool wide, class Source>
+ATTEST_INLINE void multiply_sources(const Instruction& instruction, Warp& warp, const Source& source) {
   using T = Tiles<E, depth>;
   constexpr int sums = half ? 2 : 4;
   T tiles;
-  tiles.load(instruction, warp, sums, sums + 2 * T::registers);
-  load_sums<T, half>(tiles, instruction, warp, sums + 3 * T::registers);
+  tiles.load(source, sums, sums + 2 * T::registers);
+  load_sums<T, half>(tiles, source, sums + 3 * T::registers);
   if constexpr (wide)
     accumulate_wide<T, depth, half>(tiles);
   else
     accumulate_by_step<T, depth>(tiles);
   store_sums<T, half>(tiles, instruction, warp);
+}
+template <class E, int depth, bool half, bool wide>
+void multiply_tiles(const Instruction& instruction, Warp& warp, Mask active) {
+  if (active != all_lanes) fail_absent_member(all_lanes, active, __builtin_ctz(active), "mma.sync");
+  // To tell constants from registers operand by operand would cost as much as a tenth of the sums.
+  std::uint64_t four[4];
+  static_assert(sizeof four == sizeof instruction.operand);
+  __builtin_memcpy(four, instruction.operand, sizeof four);
+  if (((four[0] | four[1] | four[2] | four[3]) & (constant_operand * 0x0001000100010001ull)) == 0) [[likely]]
+    multiply_sources<E, depth, half, wide>(
+        instruction, warp, [&](int k) __attribute__((always_inline)) {
+          return const_cast<const std::uint32_t*>(warp.destination<std::uint32_t>(instruction.operand[k]));
+        });
+  else
+    multiply_sources<E, depth, half, wide>(
+        instruction, warp, [&](int k) __attribute__((always_inline)) {
+          return warp.source_as<std::uint32_t>(instruction.operand[k]);
+        });
 }
 
 // Integers of 8 bits: a word holds four along k.

@@ -158,16 +158,17 @@ struct Tiles {
     const int word = k / E::parts;
     return (word / 4 * E::parts + k % E::parts) * warp_lanes + column * 4 + word % 4;
   }
-  [[gnu::always_inline]] inline void load(const Instruction& instruction, const Warp& warp, int first_a, int first_b) {
+  // `source` gives the words of an operand.
+  template <class Source>
+  [[gnu::always_inline]] inline void load(const Source& source, int first_a, int first_b) {
     for (int block = 0; block < registers; ++block) {
       alignas(64) std::uint32_t columns[4][16];
-      load_columns(warp.source_as<std::uint32_t>(instruction.operand[first_a + 2 * block]),
-                   warp.source_as<std::uint32_t>(instruction.operand[first_a + 2 * block + 1]), columns);
+      load_columns(source(first_a + 2 * block), source(first_a + 2 * block + 1), columns);
       for (int word = 0; word < 4; ++word) {
         spread<E, 0, 16>(columns[word], a[index_of_a(block, word, 0)]);
         if constexpr (E::parts == 2) spread<E, 1, 16>(columns[word], a[index_of_a(block, word, 1)]);
       }
-      const auto* words = warp.source_as<std::uint32_t>(instruction.operand[first_b + block]);
+      const auto* words = source(first_b + block);
       spread<E, 0, warp_lanes>(words, b + block * E::parts * warp_lanes);
       if constexpr (E::parts == 2) spread<E, 1, warp_lanes>(words, b + (block * E::parts + 1) * warp_lanes);
     }

@@ -95,6 +95,10 @@ template <unsigned Size>
 inline CopyLanes copy_lanes(const Warp& warp, Mask active, const std::uint32_t* source_bytes) {
   static_cast<void>(warp);
   if (source_bytes == nullptr) return {active, 0};
+  std::uint32_t difference = 0;
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    difference |= source_bytes[lane] ^ Size;
+  if (difference == 0) return {active, 0};
   CopyLanes lanes;
   for (int lane = 0; lane < warp_lanes; ++lane) {
     lanes.whole |= source_bytes[lane] == Size ? 1u << lane : 0u;
@@ -103,6 +107,31 @@ inline CopyLanes copy_lanes(const Warp& warp, Mask active, const std::uint32_t* 
   lanes.whole &= active;
   lanes.part &= active;
   return lanes;
+}
+
+/// A copy whose lanes lie side by side in fours, as rows of tiles are read: to `to`, footprint marked. Returns its
+/// sectors, or 0 for a copy that is none or not within one allocation.
+template <unsigned Size>
+inline std::uint32_t copy_fours(const Instruction& instruction, Warp& warp, const Addresses& source, std::byte* to) {
+  constexpr unsigned four = 4 * Size;
+  std::uint64_t difference = 0;
+  for (unsigned lane = 0; lane < warp_lanes; ++lane)
+    difference |= source.lane[lane] ^ (source.lane[lane & ~3u] + (lane & 3u) * Size);
+  const Extent extent = extent_of(source);
+  if (difference != 0 || extent.bits % Size != 0) return 0;
+  const AllocationView* const view = view_of(*warp.launch, instruction.pc, extent.low, extent.high - extent.low + Size);
+  if (view == nullptr) return 0;
+  std::uint64_t unaligned = 0;
+  bool apart = true;
+  for (unsigned lane = 0; lane < warp_lanes; lane += 4) {
+    const std::uint64_t offset = source.lane[lane] - view->start;
+    std::memcpy(to + lane * Size, view->data + offset, four);
+    if (view->read != nullptr) std::memset(reinterpret_cast<std::byte*>(view->read) + offset / 8, 0xff, four / 8);
+    unaligned |= source.lane[lane] % sector_bytes;
+    apart &= lane == 0 || source.lane[lane] >= source.lane[lane - 4] + four;
+  }
+  // Sectors of two fours are not the same ones where each begins with a sector behind the one before.
+  return unaligned == 0 && apart ? warp_lanes * Size / sector_bytes : sectors_of(source, all_lanes);
 }
 
 /// One cp.async of `Size` bytes a lane: the source is read and counted now, the data waits in the warp's memory.
@@ -122,7 +151,10 @@ void copy_async_of(const Instruction& instruction, Warp& warp, Mask active) {
   if (lanes.whole != active) std::memset(copy.data.data(), 0, warp_lanes * Size);
   std::uint32_t bytes = static_cast<std::uint32_t>(std::popcount(lanes.whole)) * Size;
   Addresses filled = source;
-  if (lanes.whole != 0) {
+  std::uint32_t sectors = 0;
+  if constexpr (Size == 16)
+    if (lanes.whole == all_lanes) sectors = copy_fours<Size>(instruction, warp, source, copy.data.data());
+  if (sectors == 0 && lanes.whole != 0) {
     std::byte* pointer[warp_lanes];
     resolve<Size>(instruction, warp, lanes.whole, filled, false, pointer);
     if (lanes.whole == all_lanes) {
@@ -134,9 +166,9 @@ void copy_async_of(const Instruction& instruction, Warp& warp, Mask active) {
         std::memcpy(copy.data.data() + lane * Size, pointer[lane], Size);
       }
     }
-    if (launch.sanitize) [[unlikely]]
-      check_global_read(instruction, warp, lanes.whole, source.lane, Size);
   }
+  if (launch.sanitize && lanes.whole != 0) [[unlikely]]
+    check_global_read(instruction, warp, lanes.whole, source.lane, Size);
   if (lanes.part != 0)
     bytes += copy_parts(instruction, warp, lanes.part, source.lane, source_bytes, Size, copy.data.data());
   if (launch.sanitize) [[unlikely]]
@@ -144,7 +176,7 @@ void copy_async_of(const Instruction& instruction, Warp& warp, Mask active) {
   if (launch.count) {
     if (const Mask reading = lanes.whole | lanes.part; reading != 0) {
       const Addresses& request = reading == lanes.whole ? filled : source;
-      count_global(launch, false, sectors_of(request, reading), bytes);
+      count_global(launch, false, sectors != 0 ? sectors : sectors_of(request, reading), bytes);
       launch.counters.async_copy_bytes += bytes;
     }
     count_shared(launch, true, wavefronts_of<Size>(destination, active));
