@@ -15,16 +15,8 @@ Support supports(const Problem& problem, const Presence&) {
   return cuda::split_supports(problem);
 }
 
-Arithmetic arithmetic(const Problem& problem) {
-  return cuda::split_arithmetic(problem, cut_of(problem));
-}
-
-std::size_t workspace_bytes(const Problem& problem, int) {
-  return cuda::split_workspace_bytes(problem, cut_of(problem));
-}
-
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
-  return cuda::split_plan("flash2_split", "flash2_split_merge", problem, inputs, cut_of(problem));
+  return cuda::split_plan("flash2_split", problem, inputs, cut_of(problem));
 }
 
 }  // namespace
@@ -34,8 +26,8 @@ const Kernel cuda_split_kv{
     .backend = "cuda",
     .summary = "few queries: chunks of keys on blocks of their own, merged by a second launch",
     .supports = supports,
-    .arithmetic = arithmetic,
-    .workspace_bytes = workspace_bytes,
+    .arithmetic = cuda::SplitBy<cut_of>::arithmetic,
+    .workspace_bytes = cuda::SplitBy<cut_of>::workspace_bytes,
     .plan = plan,
 };
 

@@ -17,16 +17,8 @@ Support supports(const Problem& problem, const Presence&) {
   return cuda::split_supports(problem);
 }
 
-Arithmetic arithmetic(const Problem& problem) {
-  return cuda::split_arithmetic(problem, cut_of(problem));
-}
-
-std::size_t workspace_bytes(const Problem& problem, int) {
-  return cuda::split_workspace_bytes(problem, cut_of(problem));
-}
-
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
-  return cuda::split_plan("gqa_decode", "gqa_decode_merge", problem, inputs, cut_of(problem));
+  return cuda::split_plan("gqa_decode", problem, inputs, cut_of(problem));
 }
 
 }  // namespace
@@ -36,8 +28,8 @@ const Kernel cuda_decode{
     .backend = "cuda",
     .summary = "one query row a head against a KV cache, read once for up to 8 heads of the group",
     .supports = supports,
-    .arithmetic = arithmetic,
-    .workspace_bytes = workspace_bytes,
+    .arithmetic = cuda::SplitBy<cut_of>::arithmetic,
+    .workspace_bytes = cuda::SplitBy<cut_of>::workspace_bytes,
     .plan = plan,
 };
 

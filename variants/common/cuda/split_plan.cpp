@@ -76,8 +76,7 @@ std::size_t split_workspace_bytes(const Problem& problem, const SplitCut& cut) {
   return partials_bytes(problem, cut) + Workspace::padded_for<float>(static_cast<std::size_t>(sums));
 }
 
-LaunchPlan split_plan(std::string_view prefix, std::string_view merge, const Problem& problem, const TensorSet& inputs,
-                      const SplitCut& cut) {
+LaunchPlan split_plan(std::string_view prefix, const Problem& problem, const TensorSet& inputs, const SplitCut& cut) {
   const Argument params = by_value(attention_params(problem, inputs, false));
   const auto tensor = [](const char* name) { return Argument(TensorPointer{.tensor = name}); };
   const Argument partials = WorkspacePointer{};
@@ -93,7 +92,7 @@ LaunchPlan split_plan(std::string_view prefix, std::string_view merge, const Pro
        .arguments = {params, tensor("q"), tensor("k"), tensor("v"), tensor("mask"), tensor("bias"),
                      tensor("kv_lengths"), partials, sums, by_value(static_cast<std::int32_t>(cut.row_tiles)),
                      by_value(static_cast<std::int32_t>(cut.chunk_keys))}},
-      {.entry = fmt::format("{}_{}", merge, type),
+      {.entry = fmt::format("{}_merge_{}", prefix, type),
        .grid = {.x = static_cast<std::uint32_t>(lines_of(problem))},
        .block = block,
        .arguments = {params, by_value(static_cast<std::int32_t>(cut.chunks)), partials, sums, tensor("out"),

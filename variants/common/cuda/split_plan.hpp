@@ -31,8 +31,16 @@ Arithmetic split_arithmetic(const Problem& problem, const SplitCut& cut);
 /// What the chunks leave: a Partial and dv sums a query row and chunk.
 std::size_t split_workspace_bytes(const Problem& problem, const SplitCut& cut);
 
-/// Two launches: "<prefix>_<type>_d<width>_rows<rows>" and "<merge>_<type>".
-LaunchPlan split_plan(std::string_view prefix, std::string_view merge, const Problem& problem, const TensorSet& inputs,
-                      const SplitCut& cut);
+/// Two launches: "<prefix>_<type>_d<width>_rows<rows>" and "<prefix>_merge_<type>".
+LaunchPlan split_plan(std::string_view prefix, const Problem& problem, const TensorSet& inputs, const SplitCut& cut);
+
+/// What a Kernel is told where `cut_of` divides its problems.
+template <SplitCut (*cut_of)(const Problem& problem)>
+struct SplitBy {
+  static Arithmetic arithmetic(const Problem& problem) { return split_arithmetic(problem, cut_of(problem)); }
+  static std::size_t workspace_bytes(const Problem& problem, int) {
+    return split_workspace_bytes(problem, cut_of(problem));
+  }
+};
 
 }  // namespace attest::cuda
