@@ -2,8 +2,7 @@
 //   S, z: state of the keys before the chunk; j: keys of the chunk that row i sees
 // Source: Katharopoulos et al. 2020, arXiv:2006.16236; chunks: Hua et al. 2022, arXiv:2202.10447, section 3.3
 // Split:  one task per (b, h of the keys); where those are fewer than the threads, a head's chunks are divided in
-// parts:
-//         first the state of each part's keys, then each part from the sum of the states before it
+//         parts: first the state of each part's keys, then each part from the sum of the states before it
 // Memory: one state and one chunk a thread; with parts, one state a part
 // Cost:   2*d*dv flops a key and a query row, 2*(d+dv) a visible pair inside a chunk
 // Limits: f32, bf16, f16 in memory, f32 inside
