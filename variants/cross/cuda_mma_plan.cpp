@@ -48,9 +48,7 @@ std::vector<std::int32_t> bucket_begins(const Problem& problem, std::int64_t sid
 }
 
 Support supports(const Problem& problem, const Presence&) {
-  if (problem.dtype == DType::f64) return Support::no("only f32, bf16 and f16");
-  const Support dims = cuda::head_dims_support(problem, problem.dtype == DType::f32 ? 1 : 8, 128);
-  return dims ? cuda::grid_supports(problem) : dims;
+  return cuda::tile_supports(problem, 128);
 }
 
 /// The bias by head and distance.

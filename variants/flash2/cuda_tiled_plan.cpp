@@ -4,14 +4,6 @@
 namespace attest::flash2 {
 namespace {
 
-Support supports(const Problem& problem, const Presence&) {
-  return cuda::simt_supports(problem);
-}
-
-std::size_t workspace_bytes(const Problem&, int) {
-  return 0;
-}
-
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
   return cuda::tile_plan("flash2_tiled", problem, inputs, problem.heads_q, problem.seq_q);
 }
@@ -22,9 +14,9 @@ const Kernel cuda_tiled{
     .name = "cuda_tiled",
     .backend = "cuda",
     .summary = "64 query rows a block in f32; tiles of K and V arrive asynchronously, two deep",
-    .supports = supports,
+    .supports = cuda::simt_supports,
     .arithmetic = cuda::tile_arithmetic,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = cuda::tile_workspace_bytes,
     .plan = plan,
 };
 

@@ -1,4 +1,3 @@
-#include "variants/common/cuda/plan.hpp"
 #include "variants/common/cuda/tile_plan.hpp"
 #include "variants/gqa/kernels.hpp"
 
@@ -7,12 +6,7 @@ namespace {
 
 Support supports(const Problem& problem, const Presence&) {
   if (problem.group() * problem.seq_q > INT32_MAX / 2) return Support::no("sq * hq / hkv below 2^30");
-  if (Support dims = cuda::head_dims_support(problem, 1, 128); !dims) return dims;
-  return problem.dtype == DType::f32 ? cuda::simt_supports(problem) : cuda::mma_supports(problem);
-}
-
-std::size_t workspace_bytes(const Problem&, int) {
-  return 0;
+  return cuda::tile_supports(problem, 128);
 }
 
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
@@ -27,7 +21,7 @@ const Kernel cuda_packed{
     .summary = "neighbouring rows of all heads of a group in one block, so that a tile of keys serves them all",
     .supports = supports,
     .arithmetic = cuda::tile_arithmetic,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = cuda::tile_workspace_bytes,
     .plan = plan,
 };
 

@@ -9,9 +9,7 @@ namespace {
 
 Support supports(const Problem& problem, const Presence&) {
   if (!problem.has_window()) return Support::no("the problem has no window");
-  if (problem.dtype == DType::f64) return Support::no("only f32, bf16 and f16");
-  const Support dims = cuda::head_dims_support(problem, problem.dtype == DType::f32 ? 1 : 8, 128);
-  return dims ? cuda::grid_supports(problem) : dims;
+  return cuda::tile_supports(problem, 128);
 }
 
 Arithmetic arithmetic(const Problem& problem) {
@@ -31,10 +29,6 @@ Arithmetic arithmetic(const Problem& problem) {
   return arithmetic;
 }
 
-std::size_t workspace_bytes(const Problem&, int) {
-  return 0;
-}
-
 LaunchPlan plan(const Problem& problem, const TensorSet& inputs) {
   LaunchPlan plan = cuda::tile_plan("sliding_banded", problem, inputs, problem.heads_q, problem.seq_q);
   plan.launches[0].arguments.push_back(by_value(static_cast<std::int32_t>(problem.parameter("global", 0))));
@@ -49,7 +43,7 @@ const Kernel cuda_banded{
     .summary = "blocks of 64 query rows stream the tiles of their bands, and the global keys; work O(n*w)",
     .supports = supports,
     .arithmetic = arithmetic,
-    .workspace_bytes = workspace_bytes,
+    .workspace_bytes = cuda::tile_workspace_bytes,
     .plan = plan,
 };
 

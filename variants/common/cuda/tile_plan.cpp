@@ -31,24 +31,32 @@ TileSizes tile_sizes(const Problem& problem) {
   return sizes_of_width<256>(problem.dtype);
 }
 
-Support mma_supports(const Problem& problem) {
+Support tile_supports(const Problem& problem, std::int64_t greatest) {
+  if (problem.dtype == DType::f64) return Support::no("only f32, bf16 and f16");
+  const Support dims = head_dims_support(problem, problem.dtype == DType::f32 ? 1 : 8, greatest);
+  return dims ? grid_supports(problem) : dims;
+}
+
+Support mma_supports(const Problem& problem, const Presence&) {
   if (problem.dtype != DType::bf16 && problem.dtype != DType::f16) {
     return Support::no("tensor cores take bf16 and f16; cuda_tiled takes f32");
   }
-  if (Support dims = head_dims_support(problem, 8, 256); !dims) return dims;
-  return grid_supports(problem);
+  return tile_supports(problem, 256);
 }
 
-Support simt_supports(const Problem& problem) {
+Support simt_supports(const Problem& problem, const Presence&) {
   if (problem.dtype != DType::f32) return Support::no("only f32; cuda_mma takes bf16 and f16");
-  if (Support dims = head_dims_support(problem, 1, 256); !dims) return dims;
-  return grid_supports(problem);
+  return tile_supports(problem, 256);
 }
 
 Arithmetic tile_arithmetic(const Problem& problem) {
   Arithmetic arithmetic = problem.dtype == DType::f32 ? scalar_arithmetic(problem) : tensor_arithmetic(problem);
   arithmetic.rescales = (problem.seq_kv - 1) / tile_sizes(problem).keys;
   return arithmetic;
+}
+
+std::size_t tile_workspace_bytes(const Problem&, int) {
+  return 0;
 }
 
 std::string tile_entry(std::string_view prefix, const Problem& problem, const Presence& presence, bool own_pairs) {

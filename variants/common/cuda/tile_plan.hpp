@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -20,13 +21,19 @@ struct TileSizes {
 /// The narrowest kernel that holds both head dims.
 TileSizes tile_sizes(const Problem& problem);
 
-/// MmaAttention: bf16 or f16, head dims that are multiples of 8 up to 256, lengths and heads that a grid takes.
-Support mma_supports(const Problem& problem);
-/// SimtAttention: f32, head dims to 256, lengths and heads that a grid takes.
-Support simt_supports(const Problem& problem);
+/// Whichever of the two takes the type: head dims to `greatest`, multiples of 8 but in f32; lengths and heads that a
+/// grid takes.
+Support tile_supports(const Problem& problem, std::int64_t greatest);
+/// MmaAttention alone: bf16 or f16, head dims to 256.
+Support mma_supports(const Problem& problem, const Presence& presence);
+/// SimtAttention alone: f32, head dims to 256.
+Support simt_supports(const Problem& problem, const Presence& presence);
 
 /// Rounding of either on this problem.
 Arithmetic tile_arithmetic(const Problem& problem);
+
+/// Neither keeps anything in workspace.
+std::size_t tile_workspace_bytes(const Problem& problem, int threads);
 
 /// "<prefix>_<type>_d<width>", and "_pairs" where scores are shaped one by one: where the problem needs it, or always
 /// with `own_pairs`, a term of the variant's own.
