@@ -6,6 +6,10 @@
 
 namespace attest::cuda {
 
+/// What RowMap's argument says.
+constexpr bool rows_of_head = false;
+constexpr bool rows_of_group = true;
+
 /// Which query rows a block takes: the rows of one query head or, packed, neighbouring rows of all heads that share a
 /// key head, where packed row n is row n / group of head n % group of the group.
 template <bool Packed>

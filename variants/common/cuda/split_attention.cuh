@@ -38,6 +38,10 @@ __device__ __forceinline__ void load_vector(float (&to)[8], const Element* from)
   }
 }
 
+/// What the argument Dropout says.
+constexpr bool with_dropout = true;
+constexpr bool without_dropout = false;
+
 /// Attention of a few query rows to one chunk of many keys (Flash-Decoding, Dao et al. 2023). Rows of a block share
 /// every read of K and V; packed, they are the heads of a group at one query. Preconditions: head dims up to
 /// Shape::width, Shape::threads threads, grid (chunks, slots * row tiles, batch), one query row where packed.
