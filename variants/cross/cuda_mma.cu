@@ -7,32 +7,14 @@
 // Cost:   2*(d+dv) flops a visible pair, cut at the tile; one load a pair with relative bias
 // Limits: head dims to 128, of multiples of 8 in f16 and bf16 (tensor cores)
 
-#include "variants/common/cuda/mma_attention.cuh"
-#include "variants/common/cuda/simt_attention.cuh"
+#include "variants/common/cuda/tile_entries.cuh"
 #include "variants/cross/cuda_mma.hpp"
 #include "variants/cross/relative_pairs.cuh"
 
 namespace {
 
-using namespace attest::cuda;
 using attest::cross::BucketRange;
 using attest::cross::RelativePairs;
-
-template <class Element, int Width, class Pairs>
-struct Attention {
-  using Type = MmaAttention<Element, MmaShapeFor<Width>, false, Pairs>;
-};
-template <int Width, class Pairs>
-struct Attention<float, Width, Pairs> {
-  using Type = SimtAttention<SimtShapeFor<Width>, false, Pairs>;
-};
-
-template <class Element, int Width, class Pairs>
-__device__ void attend(const AttentionParams& p, const Element* q, const Element* k, const Element* v,
-                       const Pairs& pairs, const std::int64_t* kv_lengths, Element* out, float* lse) {
-  extern __shared__ __align__(1024) unsigned char memory[];
-  typename Attention<Element, Width, Pairs>::Type(p, {q, k, v, kv_lengths, out, lse}, pairs, memory).run();
-}
 
 }  // namespace
 
@@ -52,24 +34,14 @@ extern "C" __global__ void __launch_bounds__(256)
   }
 }
 
-#define ATTEST_CROSS_MMA(suffix, Element, threads, width)                                                            \
-  extern "C" __global__ void __launch_bounds__(threads, 1) cross_mma_##suffix##_d##width(                            \
-      AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t*, const float*,    \
-      const std::int64_t* kv_lengths, Element* out, float* lse, const float*, int) {                                 \
-    attend<Element, width>(p, q, k, v, NoPairs{}, kv_lengths, out, lse);                                             \
-  }                                                                                                                  \
-  extern "C" __global__ void __launch_bounds__(threads, 1) cross_mma_##suffix##_d##width##_pairs(                    \
-      AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t* mask,             \
-      const float* bias, const std::int64_t* kv_lengths, Element* out, float* lse, const float* by_distance,         \
-      int reach) {                                                                                                   \
-    const int keys = key_count(p, kv_lengths, static_cast<int>(blockIdx.z));                                         \
-    attend<Element, width>(p, q, k, v, RelativePairs{{mask, bias}, by_distance, reach, keys}, kv_lengths, out, lse); \
-  }
-#define ATTEST_CROSS_MMA_WIDTHS(suffix, Element, threads) \
-  ATTEST_CROSS_MMA(suffix, Element, threads, 32)          \
-  ATTEST_CROSS_MMA(suffix, Element, threads, 64)          \
-  ATTEST_CROSS_MMA(suffix, Element, threads, 128)
+#define ATTEST_CROSS_MMA(name, Element, width, pairs)                                                              \
+  ATTEST_TILE_ENTRY(name, Element, width, attest::cuda::rows_of_head, pairs, attest::cuda::BandView{}, float* lse, \
+                    [[maybe_unused]] const float* by_distance, [[maybe_unused]] int reach)
+#define ATTEST_CROSS_MMA_BOTH(suffix, Element, width)                                      \
+  ATTEST_CROSS_MMA(cross_mma_##suffix##_d##width, Element, width, attest::cuda::NoPairs{}) \
+  ATTEST_CROSS_MMA(                                                                        \
+      cross_mma_##suffix##_d##width##_pairs, Element, width,                               \
+      (RelativePairs{                                                                      \
+          {mask, bias}, by_distance, reach, attest::cuda::key_count(p, kv_lengths, static_cast<int>(blockIdx.z))}))
 
-ATTEST_CROSS_MMA_WIDTHS(f32, float, 256)
-ATTEST_CROSS_MMA_WIDTHS(bf16, BFloat16, 128)
-ATTEST_CROSS_MMA_WIDTHS(f16, Half, 128)
+ATTEST_TILE_TYPES(ATTEST_CROSS_MMA_BOTH)

@@ -6,38 +6,12 @@
 // Cost:   2*(d+dv) flops a visible pair, cut at the tile; Q and out move once, K and V once a row block that sees them
 // Limits: f16, bf16; head dims that are multiples of 8, to 256, padded to 32, 64, 128 or 256 on the chip only
 
-#include "variants/common/cuda/mma_attention.cuh"
+#include "variants/common/cuda/tile_entries.cuh"
 
-namespace {
+#define ATTEST_FLASH2_MMA(suffix, Element, width) \
+  ATTEST_TILE_ENTRIES(flash2_mma_##suffix##_d##width, Element, width, attest::cuda::rows_of_head)
 
-using namespace attest::cuda;
-
-template <class Element, int Width, class Pairs>
-__device__ void attend(const AttentionParams& p, const Element* q, const Element* k, const Element* v,
-                       const Pairs& pairs, const std::int64_t* kv_lengths, Element* out, float* lse) {
-  extern __shared__ __align__(1024) unsigned char memory[];
-  MmaAttention<Element, MmaShapeFor<Width>, false, Pairs>(p, {q, k, v, kv_lengths, out, lse}, pairs, memory).run();
-}
-
-}  // namespace
-
-#define ATTEST_FLASH2_MMA(suffix, Element, width)                                                                 \
-  extern "C" __global__ void __launch_bounds__(128, 1) flash2_mma_##suffix##_d##width(                            \
-      AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t*, const float*, \
-      const std::int64_t* kv_lengths, Element* out, float* lse) {                                                 \
-    attend<Element, width>(p, q, k, v, NoPairs{}, kv_lengths, out, lse);                                          \
-  }                                                                                                               \
-  extern "C" __global__ void __launch_bounds__(128, 1) flash2_mma_##suffix##_d##width##_pairs(                    \
-      AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t* mask,          \
-      const float* bias, const std::int64_t* kv_lengths, Element* out, float* lse) {                              \
-    attend<Element, width>(p, q, k, v, PairTensors{mask, bias}, kv_lengths, out, lse);                            \
-  }
-
-ATTEST_FLASH2_MMA(bf16, BFloat16, 32)
-ATTEST_FLASH2_MMA(bf16, BFloat16, 64)
-ATTEST_FLASH2_MMA(bf16, BFloat16, 128)
-ATTEST_FLASH2_MMA(bf16, BFloat16, 256)
-ATTEST_FLASH2_MMA(f16, Half, 32)
-ATTEST_FLASH2_MMA(f16, Half, 64)
-ATTEST_FLASH2_MMA(f16, Half, 128)
-ATTEST_FLASH2_MMA(f16, Half, 256)
+ATTEST_TILE_WIDTHS(ATTEST_FLASH2_MMA, bf16, attest::cuda::BFloat16)
+ATTEST_FLASH2_MMA(bf16, attest::cuda::BFloat16, 256)
+ATTEST_TILE_WIDTHS(ATTEST_FLASH2_MMA, f16, attest::cuda::Half)
+ATTEST_FLASH2_MMA(f16, attest::cuda::Half, 256)
