@@ -1,35 +1,25 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "variants/common/cuda/mma_attention.cuh"
 #include "variants/common/cuda/simt_attention.cuh"
 
 namespace attest::cuda {
 
-/// MmaAttention for bf16 and f16, SimtAttention for f32, of the shape for head dims to Width.
-template <class Element, int Width, bool Packed, class Pairs, class View>
-struct TileAttentionFor {
-  using Shape = MmaShapeFor<Width>;
-  using Type = MmaAttention<Element, Shape, Packed, Pairs, View>;
-};
-template <int Width, bool Packed, class Pairs, class View>
-struct TileAttentionFor<float, Width, Packed, Pairs, View> {
-  using Shape = SimtShapeFor<Width>;
-  using Type = SimtAttention<Shape, Packed, Pairs, View>;
-};
-template <class Element, int Width, bool Packed, class Pairs, class View = BandView>
-using TileAttention = typename TileAttentionFor<Element, Width, Packed, Pairs, View>::Type;
-
-/// Threads a block of it.
+/// SimtAttention for f32, MmaAttention for bf16 and f16, of the shape for head dims to Width.
 template <class Element, int Width>
-constexpr int tile_threads = TileAttentionFor<Element, Width, rows_of_head, NoPairs, BandView>::Shape::threads;
+using TileShape = std::conditional_t<sizeof(Element) == 4, SimtShapeFor<Width>, MmaShapeFor<Width>>;
+template <class Element, int Width, bool Packed, class Pairs, class View = BandView>
+using TileAttention = std::conditional_t<sizeof(Element) == 4, SimtAttention<SimtShapeFor<Width>, Packed, Pairs, View>,
+                                         MmaAttention<Element, MmaShapeFor<Width>, Packed, Pairs, View>>;
 
 /// The body of an entry.
-template <class Element, int Width, bool Packed, class Pairs, class View>
+template <class Element, int Width, bool Packed, class Pairs, class View = BandView>
 __device__ __forceinline__ void attend_tiles(
     const AttentionParams& p, const typename TileAttention<Element, Width, Packed, Pairs, View>::Tensors& tensors,
-    const Pairs& pairs, const View& view) {
+    const Pairs& pairs, const View& view = {}) {
   extern __shared__ __align__(1024) unsigned char memory[];
   TileAttention<Element, Width, Packed, Pairs, View>(p, tensors, pairs, memory, view).run();
 }
@@ -39,7 +29,7 @@ __device__ __forceinline__ void attend_tiles(
 /// One entry over the tensors of attention_arguments(); `pairs` and `view` are made of its parameters. Behind `view`
 /// stand the last parameters: float* lse, and those that are the variant's own.
 #define ATTEST_TILE_ENTRY(name, Element, width, packed, pairs, view, ...)                                \
-  extern "C" __global__ void __launch_bounds__(attest::cuda::tile_threads<Element, width>, 1)            \
+  extern "C" __global__ void __launch_bounds__(attest::cuda::TileShape<Element, width>::threads, 1)      \
       name(attest::cuda::AttentionParams p, const Element* q, const Element* k, const Element* v,        \
            [[maybe_unused]] const std::uint8_t* mask, [[maybe_unused]] const float* bias,                \
            const std::int64_t* kv_lengths, Element* out, __VA_ARGS__) {                                  \
