@@ -10,8 +10,7 @@
 // bf16 and f16 run on the tensor cores. What a stage hands to the next is rounded to the type, and the stage results
 // are these rounded numbers: each stage can be judged on exactly what it read.
 
-#include "variants/common/cuda/mma_attention.cuh"
-#include "variants/common/cuda/simt_attention.cuh"
+#include "variants/common/cuda/tile_entries.cuh"
 #include "variants/multihead/module_weights.cuh"
 #include "variants/multihead/projection.cuh"
 
@@ -19,29 +18,6 @@ namespace {
 
 using namespace attest::cuda;
 using namespace attest::multihead;
-
-template <class Element, int Width>
-struct Kernels {
-  using Attend = MmaAttention<Element, MmaShapeFor<Width>, false, PairTensors>;
-  static constexpr int attention_bytes = MmaShapeFor<Width>::shared_bytes;
-
-  __device__ static void write_weights(const AttentionParams& p, const typename Attend::Tensors& tensors,
-                                       const PairTensors& pairs, const WeightTensors<Element>& to,
-                                       unsigned char* memory) {
-    float* staged = reinterpret_cast<float*>(memory + attention_bytes);
-    MmaWeights<Element, MmaShapeFor<Width>>(p, tensors, pairs, memory).run(to, staged);
-  }
-};
-template <int Width>
-struct Kernels<float, Width> {
-  using Attend = SimtAttention<SimtShapeFor<Width>, false, PairTensors>;
-
-  __device__ static void write_weights(const AttentionParams& p, const typename Attend::Tensors& tensors,
-                                       const PairTensors& pairs, const WeightTensors<float>& to,
-                                       unsigned char* memory) {
-    SimtWeights<SimtShapeFor<Width>>(p, tensors, pairs, memory).run(to);
-  }
-};
 
 }  // namespace
 
@@ -55,27 +31,24 @@ struct Kernels<float, Width> {
     project(context, w, bias, ToTokens<Element>{out}, shape);                                                        \
   }
 
-#define ATTEST_MODULE_ATTENTION(suffix, Element, threads, width)                                                       \
-  extern "C" __global__ void __launch_bounds__(threads, 1) module_attend_##suffix##_d##width(                          \
-      AttentionParams p, const Element* q, const Element* k, const Element* v, const std::uint8_t* mask,               \
-      const std::int64_t* kv_lengths, Element* context, float* lse) {                                                  \
-    extern __shared__ __align__(1024) unsigned char memory[];                                                          \
-    Kernels<Element, width>::Attend(p, {q, k, v, kv_lengths, context, lse}, {mask, nullptr}, memory).run();            \
-  }                                                                                                                    \
-  extern "C" __global__ void __launch_bounds__(threads, 1) module_weights_##suffix##_d##width(                         \
-      AttentionParams p, const Element* q, const Element* k, const std::uint8_t* mask, const std::int64_t* kv_lengths, \
-      const float* lse, float* weights, const Element* context, float* merged, Element* merged_copy) {                 \
-    extern __shared__ __align__(1024) unsigned char memory[];                                                          \
-    Kernels<Element, width>::write_weights(p, {q, k, nullptr, kv_lengths, nullptr, nullptr}, {mask, nullptr},          \
-                                           {lse, weights, context, merged, merged_copy}, memory);                      \
+#define ATTEST_MODULE_ATTENTION(suffix, Element, width)                                                              \
+  extern "C" __global__ void __launch_bounds__(TileShape<Element, width>::threads, 1)                                \
+      module_attend_##suffix##_d##width(AttentionParams p, const Element* q, const Element* k, const Element* v,     \
+                                        const std::uint8_t* mask, const std::int64_t* kv_lengths, Element* context,  \
+                                        float* lse) {                                                                \
+    attend_tiles<Element, width, rows_of_head>(p, {q, k, v, kv_lengths, context, lse}, PairTensors{mask, nullptr});  \
+  }                                                                                                                  \
+  extern "C" __global__ void __launch_bounds__(TileShape<Element, width>::threads, 1)                                \
+      module_weights_##suffix##_d##width(AttentionParams p, const Element* q, const Element* k,                      \
+                                         const std::uint8_t* mask, const std::int64_t* kv_lengths, const float* lse, \
+                                         float* weights, const Element* context, float* merged,                      \
+                                         Element* merged_copy) {                                                     \
+    extern __shared__ __align__(1024) unsigned char memory[];                                                        \
+    ModuleWeights<Element, width>(p, {q, k, nullptr, kv_lengths, nullptr, nullptr}, {mask, nullptr}, memory)         \
+        .run({lse, weights, context, merged, merged_copy});                                                          \
   }
 
-#define ATTEST_MODULE(suffix, Element, attention_threads, projection_threads) \
-  ATTEST_MODULE_PROJECTIONS(suffix, Element, projection_threads)              \
-  ATTEST_MODULE_ATTENTION(suffix, Element, attention_threads, 32)             \
-  ATTEST_MODULE_ATTENTION(suffix, Element, attention_threads, 64)             \
-  ATTEST_MODULE_ATTENTION(suffix, Element, attention_threads, 128)
-
-ATTEST_MODULE(f32, float, 256, scalar_projection_threads)
-ATTEST_MODULE(bf16, BFloat16, 128, tensor_projection_threads)
-ATTEST_MODULE(f16, Half, 128, tensor_projection_threads)
+ATTEST_MODULE_PROJECTIONS(f32, float, scalar_projection_threads)
+ATTEST_MODULE_PROJECTIONS(bf16, BFloat16, tensor_projection_threads)
+ATTEST_MODULE_PROJECTIONS(f16, Half, tensor_projection_threads)
+ATTEST_TILE_TYPES(ATTEST_MODULE_ATTENTION)

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "variants/common/cuda/four_elements.cuh"
-#include "variants/common/cuda/mma_attention.cuh"
-#include "variants/common/cuda/simt_attention.cuh"
+#include "variants/common/cuda/tile_entries.cuh"
 #include "variants/multihead/cuda.hpp"
 
 namespace attest::multihead {
@@ -58,42 +58,33 @@ __device__ void merge_context(const AttentionParams& p, const WeightTensors<Elem
   }
 }
 
-/// Scores once more on the tensor cores, tile by tile, and the weights that they are.
-template <class Element, class Shape>
-class MmaWeights : public MmaAttention<Element, Shape, false, PairTensors> {
-  using Base = MmaAttention<Element, Shape, false, PairTensors>;
-
+/// The pass of either attention that writes weights: all tiles of keys once more, each staged in shared memory on its
+/// way out. Own says how a pass begins and how a tile is staged.
+template <class Own, class Attention, class Element, class Shape, int own_rows>
+class WeightPass : public Attention {
  public:
-  using Base::Base;
+  using Attention::Attention;
 
-  /// `staged` has weight_bytes in shared memory.
-  __device__ void run(const WeightTensors<Element>& tensors, float* staged) {
+  __device__ void run(const WeightTensors<Element>& tensors) {
     const AttentionParams& params = this->p;
     const int batch = this->map_.batch;
     const int head = this->map_.slot;
     const int last_row = min(this->first_row_ + Shape::rows, params.seq_q) - 1;
     const int keys = key_count(params, this->tensors_.kv_lengths, batch);
-    float lse[2];
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int row = this->own_row(half);
-      this->visible_[half] = row <= last_row ? keys_of_row(params, keys, row) : KeySpan{0, 0};
-      lse[half] = row <= last_row ? tensors.lse[this->map_.line(row)] : 0.0f;
+    for (int n = 0; n < own_rows; ++n) {
+      const int row = this->own_row(n);
+      this->visible_[n] = row <= last_row ? keys_of_row(params, keys, row) : KeySpan{0, 0};
+      lse_[n] = row <= last_row ? tensors.lse[this->map_.line(row)] : 0.0f;
     }
     const KeySpan any = keys_of_any(params, keys, this->first_row_, last_row);
     const int begin = any.empty() ? params.seq_kv : any.first / Shape::keys * Shape::keys;
 
-    if (!any.empty()) {
-      this->load_queries();
-      commit_copies();
-      this->load_keys(0, begin, any.last);
-      commit_copies();
-      wait_for_copies<1>();
-      __syncthreads();
-      this->hold_queries();
-    }
-    const int warp_row = this->first_row_ + this->warp() * 16;
-    float* own = staged + this->warp() * 16 * weight_stride;
+    Own& own = static_cast<Own&>(*this);
+    if (!any.empty()) own.begin(begin, any.last);
+    const int warp_first = static_cast<int>(threadIdx.x) / warp_lanes * Own::warp_rows;
+    const int warp_row = this->first_row_ + warp_first;
+    float* const staged = own.staged() + warp_first * Own::stride;
     int stage = 0;
     for (int first = 0; first < params.seq_kv; first += Shape::keys) {
       const bool is_seen = first >= begin && first < any.last;  // by some row of the block
@@ -102,11 +93,12 @@ class MmaWeights : public MmaAttention<Element, Shape, false, PairTensors> {
         __syncthreads();  // the tile is here, and all are done with the one before
         if (first + Shape::keys < any.last) this->load_keys(stage ^ 1, first + Shape::keys, any.last);
         commit_copies();
-        stage_weights(own, this->keys_ + stage * Shape::tile_bytes, lse, first);
+        own.stage(this->keys_ + stage * Shape::tile_bytes, first);
+        __syncwarp();
         stage ^= 1;
       }
-      for (int n = 0; n < 16 && warp_row + n <= last_row; ++n) {
-        write_row(params, tensors.weights, is_seen ? own + n * weight_stride : nullptr, batch, head, warp_row + n,
+      for (int n = 0; n < Own::warp_rows && warp_row + n <= last_row; ++n) {
+        write_row(params, tensors.weights, is_seen ? staged + n * Own::stride : nullptr, batch, head, warp_row + n,
                   first, min(Shape::keys, params.seq_kv - first));
       }
       __syncwarp();
@@ -114,90 +106,95 @@ class MmaWeights : public MmaAttention<Element, Shape, false, PairTensors> {
     merge_context<Shape::threads>(params, tensors, batch, head, this->first_row_, last_row);
   }
 
+ protected:
+  float lse_[own_rows];
+};
+
+/// Scores once more on the tensor cores. Behind MmaAttention's shared memory it has weight_bytes.
+template <class Element, class Shape>
+class MmaWeights : public WeightPass<MmaWeights<Element, Shape>, MmaAttention<Element, Shape, false, PairTensors>,
+                                     Element, Shape, 2> {
+  using Attention = MmaAttention<Element, Shape, false, PairTensors>;
+  using Pass = WeightPass<MmaWeights, Attention, Element, Shape, 2>;
+  friend Pass;
+
+ public:
+  using Pass::Pass;
+
  private:
-  __device__ void stage_weights(float* own, unsigned char* tile, const float (&lse)[2], int first) {
-    FragmentC scores[Base::key_blocks] = {};
+  static constexpr int warp_rows = 16;
+  static constexpr int stride = weight_stride;
+
+  __device__ void begin(int first, int last) {
+    this->load_queries();
+    commit_copies();
+    this->load_keys(0, first, last);
+    commit_copies();
+    wait_for_copies<1>();
+    __syncthreads();
+    this->hold_queries();
+  }
+
+  __device__ float* staged() const { return reinterpret_cast<float*>(this->queries_ + Shape::shared_bytes); }
+
+  __device__ void stage(unsigned char* tile, int first) {
+    FragmentC scores[Attention::key_blocks] = {};
     this->multiply_keys(scores, tile);
     this->shape(scores, first);
 #pragma unroll
-    for (int block = 0; block < Base::key_blocks; ++block) {
+    for (int block = 0; block < Attention::key_blocks; ++block) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         const float* pair = scores[block].value + half * 2;
-        float* to = own + (half * 8 + this->lane() / 4) * weight_stride + block * 8 + this->lane() % 4 * 2;
-        *reinterpret_cast<float2*>(to) = {final_weight(pair[0], lse[half]), final_weight(pair[1], lse[half])};
+        const int row = this->warp() * warp_rows + half * 8 + this->lane() / 4;
+        float* to = staged() + row * stride + block * 8 + this->lane() % 4 * 2;
+        *reinterpret_cast<float2*>(to) = {final_weight(pair[0], this->lse_[half]),
+                                          final_weight(pair[1], this->lse_[half])};
       }
     }
-    __syncwarp();
   }
 };
 
 /// The same in f32 on the ordinary units.
 template <class Shape>
-class SimtWeights : public SimtAttention<Shape, false, PairTensors> {
-  using Base = SimtAttention<Shape, false, PairTensors>;
+class SimtWeights
+    : public WeightPass<SimtWeights<Shape>, SimtAttention<Shape, false, PairTensors>, float, Shape, Shape::own_rows> {
+  using Attention = SimtAttention<Shape, false, PairTensors>;
+  using Pass = WeightPass<SimtWeights, Attention, float, Shape, Shape::own_rows>;
+  friend Pass;
 
  public:
-  using Base::Base;
-
-  __device__ void run(const WeightTensors<float>& tensors) {
-    const AttentionParams& params = this->p;
-    const int batch = this->map_.batch;
-    const int head = this->map_.slot;
-    const int last_row = min(this->first_row_ + Shape::rows, params.seq_q) - 1;
-    const int keys = key_count(params, this->tensors_.kv_lengths, batch);
-    float lse[Base::own_rows];
-#pragma unroll
-    for (int m = 0; m < Base::own_rows; ++m) {
-      const int row = this->own_row(m);
-      this->visible_[m] = row <= last_row ? keys_of_row(params, keys, row) : KeySpan{0, 0};
-      lse[m] = row <= last_row ? tensors.lse[this->map_.line(row)] : 0.0f;
-    }
-    const KeySpan any = keys_of_any(params, keys, this->first_row_, last_row);
-    const int begin = any.empty() ? params.seq_kv : any.first / Shape::keys * Shape::keys;
-
-    if (!any.empty()) {
-      this->load_queries();
-      this->load_keys(0, begin, any.last);
-      commit_copies();
-    }
-    constexpr int warp_rows = warp_lanes / Shape::side * Base::own_rows;
-    const int warp_first = static_cast<int>(threadIdx.x) / warp_lanes * warp_rows;
-    int stage = 0;
-    for (int first = 0; first < params.seq_kv; first += Shape::keys) {
-      const bool is_seen = first >= begin && first < any.last;  // by some row of the block
-      if (is_seen) {
-        wait_for_copies<0>();
-        __syncthreads();  // the tile is here, and all are done with the one before
-        if (first + Shape::keys < any.last) this->load_keys(stage ^ 1, first + Shape::keys, any.last);
-        commit_copies();
-        stage_weights(this->keys_ + stage * Shape::tile_bytes, lse, first);
-        stage ^= 1;
-      }
-      for (int n = 0; n < warp_rows && this->first_row_ + warp_first + n <= last_row; ++n) {
-        write_row(params, tensors.weights, is_seen ? this->weights_ + (warp_first + n) * Shape::weight_stride : nullptr,
-                  batch, head, this->first_row_ + warp_first + n, first, min(Shape::keys, params.seq_kv - first));
-      }
-      __syncwarp();
-    }
-    merge_context<Shape::threads>(params, tensors, batch, head, this->first_row_, last_row);
-  }
+  using Pass::Pass;
 
  private:
-  __device__ void stage_weights(const unsigned char* tile, const float (&lse)[Base::own_rows], int first) {
-    float scores[Base::own_rows][Base::own_keys] = {};
+  static constexpr int warp_rows = warp_lanes / Shape::side * Shape::own_rows;
+  static constexpr int stride = Shape::weight_stride;
+
+  __device__ void begin(int first, int last) {
+    this->load_queries();
+    this->load_keys(0, first, last);
+    commit_copies();
+  }
+
+  __device__ float* staged() const { return this->weights_; }
+
+  __device__ void stage(const unsigned char* tile, int first) {
+    float scores[Shape::own_rows][Shape::own_keys] = {};
     this->multiply_keys(scores, tile);
     this->shape(scores, first);
 #pragma unroll
-    for (int m = 0; m < Base::own_rows; ++m) {
-      float* row = this->weights_ + (this->y() * Base::own_rows + m) * Shape::weight_stride;
+    for (int m = 0; m < Shape::own_rows; ++m) {
+      float* row = staged() + (this->y() * Shape::own_rows + m) * stride;
 #pragma unroll
-      for (int n = 0; n < Base::own_keys; ++n) {
-        row[this->x() + n * Shape::side] = final_weight(scores[m][n], lse[m]);
-      }
+      for (int n = 0; n < Shape::own_keys; ++n)
+        row[this->x() + n * Shape::side] = final_weight(scores[m][n], this->lse_[m]);
     }
-    __syncwarp();
   }
 };
+
+/// The one of them that takes the type.
+template <class Element, int Width>
+using ModuleWeights =
+    std::conditional_t<sizeof(Element) == 4, SimtWeights<SimtShapeFor<Width>>, MmaWeights<Element, MmaShapeFor<Width>>>;
 
 }  // namespace attest::multihead
