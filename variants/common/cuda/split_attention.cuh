@@ -105,6 +105,10 @@ class SplitAttention {
   __device__ int own_column(int part) const {
     return (part * Shape::lanes + static_cast<int>(threadIdx.x) % Shape::lanes) * Shape::vector;
   }
+  /// Key n of this thread's group in a batch.
+  __device__ int own_key(int first, int n) const {
+    return first + n * Shape::groups + group();
+  }
   __device__ bool has_row(int r) const {
     return first_row_ + r < map_.total();
   }
@@ -129,6 +133,13 @@ class SplitAttention {
     }
   }
 
+  /// This lane's columns of a key of K or V; 0 from `last` on, where the place of `first` stands for the key's.
+  __device__ void load_key(float (&to)[Shape::own], const Element* rows, int columns, int key, int first,
+                           int last) const {
+    const bool present = key < last;
+    load_columns(to, rows + static_cast<std::int64_t>(present ? key : first) * columns, columns, present);
+  }
+
   /// The tensors of row r: neighbouring rows of a block are one stride apart.
   __device__ RowTensors pairs_of(const RowTensors& first, int r) const {
     RowTensors row = first;
@@ -144,10 +155,9 @@ class SplitAttention {
     float scores[Shape::rows][Shape::batch];
 #pragma unroll
     for (int n = 0; n < Shape::batch; ++n) {
-      const int key = first + n * Shape::groups + group();
-      const bool present = key < last;
+      const int key = own_key(first, n);
       float columns[Shape::own];
-      load_columns(columns, k + static_cast<std::int64_t>(present ? key : first) * p.head_dim, p.head_dim, present);
+      load_key(columns, k, p.head_dim, key, first, last);
 #pragma unroll
       for (int r = 0; r < Shape::rows; ++r) {
         float product = 0.0f;
@@ -155,7 +165,7 @@ class SplitAttention {
         for (int c = 0; c < Shape::own; ++c)
           product = fmaf(queries_[r][c], columns[c], product);
         product = group_sum<Shape::lanes>(product);
-        const bool seen = present && has_row(r) && visible_[r % spans].holds(key);
+        const bool seen = key < last && has_row(r) && visible_[r % spans].holds(key);
         scores[r][n] = seen ? pairs_of(pairs, r).score(p, key, product) : minus_infinity;
       }
     }
@@ -172,10 +182,9 @@ class SplitAttention {
     }
 #pragma unroll
     for (int n = 0; n < Shape::batch; ++n) {
-      const int key = first + n * Shape::groups + group();
-      const bool present = key < last;
+      const int key = own_key(first, n);
       float columns[Shape::own];
-      load_columns(columns, v + static_cast<std::int64_t>(present ? key : first) * p.head_dim_v, p.head_dim_v, present);
+      load_key(columns, v, p.head_dim_v, key, first, last);
 #pragma unroll
       for (int r = 0; r < Shape::rows; ++r) {
         // The value of a hidden key must not even be multiplied by 0.
