@@ -105,10 +105,6 @@ class SplitAttention {
   __device__ int own_column(int part) const {
     return (part * Shape::lanes + static_cast<int>(threadIdx.x) % Shape::lanes) * Shape::vector;
   }
-  /// Key n of this thread's group in a batch.
-  __device__ int own_key(int first, int n) const {
-    return first + n * Shape::groups + group();
-  }
   __device__ bool has_row(int r) const {
     return first_row_ + r < map_.total();
   }
@@ -133,11 +129,19 @@ class SplitAttention {
     }
   }
 
-  /// This lane's columns of a key of K or V; 0 from `last` on, where the place of `first` stands for the key's.
-  __device__ void load_key(float (&to)[Shape::own], const Element* rows, int columns, int key, int first,
-                           int last) const {
-    const bool present = key < last;
-    load_columns(to, rows + static_cast<std::int64_t>(present ? key : first) * columns, columns, present);
+  /// Visits the keys of a batch that are this thread's group's: number in the batch, key, this lane's columns of it in
+  /// `rows`. From `last` on these are 0.
+  template <class Visit>
+  __device__ void for_each_key(const Element* rows, int columns, int first, int last, const Visit& visit) const {
+    rows += map_.key_line() * columns;
+#pragma unroll
+    for (int n = 0; n < Shape::batch; ++n) {
+      const int key = first + n * Shape::groups + group();
+      const bool present = key < last;
+      float own[Shape::own];
+      load_columns(own, rows + static_cast<std::int64_t>(present ? key : first) * columns, columns, present);
+      visit(n, key, own);
+    }
   }
 
   /// The tensors of row r: neighbouring rows of a block are one stride apart.
@@ -150,14 +154,8 @@ class SplitAttention {
 
   /// One batch of keys for each group of threads.
   __device__ void attend(int first, int last, const RowTensors& pairs) {
-    const Element* const k = tensors_.k + map_.key_line() * p.head_dim;
-    const Element* const v = tensors_.v + map_.key_line() * p.head_dim_v;
     float scores[Shape::rows][Shape::batch];
-#pragma unroll
-    for (int n = 0; n < Shape::batch; ++n) {
-      const int key = own_key(first, n);
-      float columns[Shape::own];
-      load_key(columns, k, p.head_dim, key, first, last);
+    for_each_key(tensors_.k, p.head_dim, first, last, [&](int n, int key, const float(&columns)[Shape::own]) {
 #pragma unroll
       for (int r = 0; r < Shape::rows; ++r) {
         float product = 0.0f;
@@ -168,7 +166,7 @@ class SplitAttention {
         const bool seen = key < last && has_row(r) && visible_[r % spans].holds(key);
         scores[r][n] = seen ? pairs_of(pairs, r).score(p, key, product) : minus_infinity;
       }
-    }
+    });
 #pragma unroll
     for (int r = 0; r < Shape::rows; ++r) {
       float largest = minus_infinity;
@@ -180,11 +178,7 @@ class SplitAttention {
       for (int c = 0; c < Shape::own; ++c)
         sums_[r][c] *= factor;
     }
-#pragma unroll
-    for (int n = 0; n < Shape::batch; ++n) {
-      const int key = own_key(first, n);
-      float columns[Shape::own];
-      load_key(columns, v, p.head_dim_v, key, first, last);
+    for_each_key(tensors_.v, p.head_dim_v, first, last, [&](int n, int key, const float(&columns)[Shape::own]) {
 #pragma unroll
       for (int r = 0; r < Shape::rows; ++r) {
         // The value of a hidden key must not even be multiplied by 0.
@@ -199,7 +193,7 @@ class SplitAttention {
         for (int c = 0; c < Shape::own; ++c)
           sums_[r][c] = fmaf(weight, columns[c], sums_[r][c]);
       }
-    }
+    });
   }
 
   /// Leaves what every group has in shared memory.
