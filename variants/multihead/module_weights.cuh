@@ -59,8 +59,8 @@ __device__ void merge_context(const AttentionParams& p, const WeightTensors<Elem
 }
 
 /// The pass of either attention that writes weights: all tiles of keys once more, each staged in shared memory on its
-/// way out. Own says how a pass begins and how a tile is staged.
-template <class Own, class Attention, class Element, class Shape, int own_rows>
+/// way out. Own says how and where a tile is staged.
+template <class Own, class Attention, class Element, class Shape>
 class WeightPass : public Attention {
  public:
   using Attention::Attention;
@@ -72,7 +72,7 @@ class WeightPass : public Attention {
     const int last_row = min(this->first_row_ + Shape::rows, params.seq_q) - 1;
     const int keys = key_count(params, this->tensors_.kv_lengths, batch);
 #pragma unroll
-    for (int n = 0; n < own_rows; ++n) {
+    for (int n = 0; n < Shape::own_rows; ++n) {
       const int row = this->own_row(n);
       this->visible_[n] = row <= last_row ? keys_of_row(params, keys, row) : KeySpan{0, 0};
       lse_[n] = row <= last_row ? tensors.lse[this->map_.line(row)] : 0.0f;
@@ -81,7 +81,7 @@ class WeightPass : public Attention {
     const int begin = any.empty() ? params.seq_kv : any.first / Shape::keys * Shape::keys;
 
     Own& own = static_cast<Own&>(*this);
-    if (!any.empty()) own.begin(begin, any.last);
+    if (!any.empty()) this->begin([&] { this->load_keys(0, begin, any.last); });
     const int warp_first = static_cast<int>(threadIdx.x) / warp_lanes * Own::warp_rows;
     const int warp_row = this->first_row_ + warp_first;
     float* const staged = own.staged() + warp_first * Own::stride;
@@ -107,15 +107,15 @@ class WeightPass : public Attention {
   }
 
  protected:
-  float lse_[own_rows];
+  float lse_[Shape::own_rows];
 };
 
 /// Scores once more on the tensor cores. Behind MmaAttention's shared memory it has weight_bytes.
 template <class Element, class Shape>
-class MmaWeights : public WeightPass<MmaWeights<Element, Shape>, MmaAttention<Element, Shape, false, PairTensors>,
-                                     Element, Shape, 2> {
+class MmaWeights
+    : public WeightPass<MmaWeights<Element, Shape>, MmaAttention<Element, Shape, false, PairTensors>, Element, Shape> {
   using Attention = MmaAttention<Element, Shape, false, PairTensors>;
-  using Pass = WeightPass<MmaWeights, Attention, Element, Shape, 2>;
+  using Pass = WeightPass<MmaWeights, Attention, Element, Shape>;
   friend Pass;
 
  public:
@@ -124,16 +124,6 @@ class MmaWeights : public WeightPass<MmaWeights<Element, Shape>, MmaAttention<El
  private:
   static constexpr int warp_rows = 16;
   static constexpr int stride = weight_stride;
-
-  __device__ void begin(int first, int last) {
-    this->load_queries();
-    commit_copies();
-    this->load_keys(0, first, last);
-    commit_copies();
-    wait_for_copies<1>();
-    __syncthreads();
-    this->hold_queries();
-  }
 
   __device__ float* staged() const { return reinterpret_cast<float*>(this->queries_ + Shape::shared_bytes); }
 
@@ -157,10 +147,9 @@ class MmaWeights : public WeightPass<MmaWeights<Element, Shape>, MmaAttention<El
 
 /// The same in f32 on the ordinary units.
 template <class Shape>
-class SimtWeights
-    : public WeightPass<SimtWeights<Shape>, SimtAttention<Shape, false, PairTensors>, float, Shape, Shape::own_rows> {
+class SimtWeights : public WeightPass<SimtWeights<Shape>, SimtAttention<Shape, false, PairTensors>, float, Shape> {
   using Attention = SimtAttention<Shape, false, PairTensors>;
-  using Pass = WeightPass<SimtWeights, Attention, float, Shape, Shape::own_rows>;
+  using Pass = WeightPass<SimtWeights, Attention, float, Shape>;
   friend Pass;
 
  public:
@@ -169,12 +158,6 @@ class SimtWeights
  private:
   static constexpr int warp_rows = warp_lanes / Shape::side * Shape::own_rows;
   static constexpr int stride = Shape::weight_stride;
-
-  __device__ void begin(int first, int last) {
-    this->load_queries();
-    this->load_keys(0, first, last);
-    commit_copies();
-  }
 
   __device__ float* staged() const { return this->weights_; }
 

@@ -10,115 +10,56 @@
 #include "variants/common/cuda/not_finite.cuh"
 #include "variants/common/cuda/online_softmax.cuh"
 #include "variants/common/cuda/pair_terms.cuh"
-#include "variants/common/cuda/row_map.cuh"
+#include "variants/common/cuda/tile_frame.cuh"
 #include "variants/common/cuda/tile_load.cuh"
 #include "variants/common/cuda/unrolled.cuh"
-#include "variants/common/cuda/visibility.cuh"
 
 namespace attest::cuda {
 
-/// FlashAttention-2's forward pass on the tensor cores (Dao 2023, arXiv:2307.08691, algorithm 1). A block holds
-/// Shape::rows query rows, 16 a warp; tiles of Shape::keys keys pass by, the next one on its way while one is used.
-/// Pairs says what is done pair by pair (PairTensors, NoPairs), View which keys a row sees (BandView). Preconditions:
-/// head dims are multiples of 8 up to Shape::width, Shape::threads threads, Shape::shared_bytes of dynamic shared
-/// memory, grid (row blocks, slots, batch).
+/// FlashAttention-2's forward pass on the tensor cores (Dao 2023, arXiv:2307.08691, algorithm 1), in TileFrame; each
+/// warp takes 16 query rows. Preconditions: head dims are multiples of 8 up to Shape::width, Shape::threads threads,
+/// Shape::shared_bytes of dynamic shared memory, grid (row blocks, slots, batch).
 template <class Element, class Shape, bool Packed, class Pairs, class View = BandView>
-class MmaAttention {
+class MmaAttention
+    : public TileFrame<MmaAttention<Element, Shape, Packed, Pairs, View>, Element, Shape, Packed, Pairs, View> {
+  using Frame = TileFrame<MmaAttention, Element, Shape, Packed, Pairs, View>;
+  friend Frame;
+
  public:
-  struct Tensors {
-    const Element* q;  // (b, hq, sq, d)
-    const Element* k;  // (b, hkv, skv, d)
-    const Element* v;  // (b, hkv, skv, dv)
-    const std::int64_t* kv_lengths;
-    Element* out;  // (b, hq, sq, dv)
-    float* lse;    // (b, hq, sq)
-  };
-
-  __device__ MmaAttention(const AttentionParams& params, const Tensors& tensors, const Pairs& pairs,
-                          unsigned char* memory, const View& view = {})
-      : p(params),
-        tensors_(tensors),
-        pairs_(pairs),
-        view_(view),
-        map_{params, static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y)},
-        // Causal: the last rows see the most keys, so their blocks start first.
-        first_row_(static_cast<int>(gridDim.x - 1 - blockIdx.x) * Shape::rows),
-        queries_(memory),
-        keys_(memory + Shape::query_bytes),
-        values_(memory + Shape::query_bytes + 2 * Shape::tile_bytes),
-        flags_(reinterpret_cast<std::uint32_t*>(memory + Shape::query_bytes + 4 * Shape::tile_bytes)),
-        key_rows_(tensors.k + map_.key_line() * params.head_dim, params.head_dim),
-        value_rows_(tensors.v + map_.key_line() * params.head_dim_v, params.head_dim_v) {}
-
-  __device__ void run() {
-    const int last_row = min(first_row_ + Shape::rows, map_.total()) - 1;
-    const int from = map_.row(first_row_);
-    const int to = map_.row(last_row);
-    const int keys = key_count(p, tensors_.kv_lengths, map_.batch);
-    const TileWalk<View, Shape::keys> walk{view_.block(p, keys, from, to)};
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const int number = own_row(half);
-      visible_[half] = number <= last_row ? view_.row(p, keys, map_.row(number)) : typename View::Row{};
-    }
-
-    if (walk.begin() < walk.end()) {
-      load_queries();
-      commit_copies();
-      load_tile(0, walk.begin(), walk.limit(walk.begin()));
-      commit_copies();
-      wait_for_copies<1>();
-      __syncthreads();
-      hold_queries();
-    }
-    int stage = 0;
-    for (int first = walk.begin(); first < walk.end();) {
-      const int next = walk.next(first);
-      wait_for_copies<0>();
-      __syncthreads();  // the tile is here, and all are done with the one before
-      if (next < walk.end()) load_tile(stage ^ 1, next, walk.limit(next));
-      commit_copies();
-      attend(stage, first, walk.is_whole(first) && pairs_.absent());
-      stage ^= 1;
-      first = next;
-    }
-    store(last_row);
-  }
+  using Frame::Frame;
 
  protected:
+  using Frame::p, Frame::tensors_, Frame::pairs_, Frame::map_, Frame::first_row_, Frame::visible_;
+  using Frame::queries_, Frame::keys_, Frame::values_;
+
   static constexpr int key_blocks = Shape::keys / 8;      // of scores, 8 keys wide
   static constexpr int column_blocks = Shape::width / 8;  // of sums, 8 columns wide
   static constexpr int steps = Shape::width / 16;         // of the product with K
   // Wider queries stay in shared memory: with the sums they would not fit the registers.
   static constexpr bool holds_queries = Shape::width <= 128;
 
-  __device__ int lane() const {
-    return static_cast<int>(threadIdx.x) % warp_lanes;
-  }
-  __device__ int warp() const {
-    return static_cast<int>(threadIdx.x) / warp_lanes;
-  }
+  __device__ int lane() const { return static_cast<int>(threadIdx.x) % warp_lanes; }
+  __device__ int warp() const { return static_cast<int>(threadIdx.x) / warp_lanes; }
   /// Packed number of the row that this lane holds of fragments: g or g + 8.
-  __device__ int own_row(int half) const {
-    return first_row_ + warp() * 16 + half * 8 + lane() / 4;
-  }
+  __device__ int own_row(int half) const { return first_row_ + warp() * 16 + half * 8 + lane() / 4; }
 
-  __device__ void load_queries() {
-    copy_tile<Element, Shape::rows, Shape::chunks, Shape::threads>(queries_, p.head_dim, [&](int row) {
-      const bool present = first_row_ + row < map_.total();
-      const std::int64_t line = map_.line(present ? first_row_ + row : first_row_);
-      return SourceRow<Element>{tensors_.q + line * p.head_dim, present};
-    });
-  }
-
-  /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
-  __device__ void load_tile(int stage, int first, int last) {
-    load_keys(stage, first, last);
-    value_rows_.copy(shared_address(values_) + stage * Shape::tile_bytes, first, last);
+  /// Sends for Q and, by `load_first`, for the first tile.
+  template <class Load>
+  __device__ void begin(const Load& load_first) {
+    this->load_queries();
+    commit_copies();
+    load_first();
+    commit_copies();
+    wait_for_copies<1>();
+    __syncthreads();
+    hold_queries();
   }
 
   __device__ void load_keys(int stage, int first, int last) {
     key_rows_.copy(shared_address(keys_) + stage * Shape::tile_bytes, first, last);
+  }
+  __device__ void load_values(int stage, int first, int last) {
+    value_rows_.copy(shared_address(values_) + stage * Shape::tile_bytes, first, last);
   }
 
   /// Address of a lane's row of the four matrices of a fragment: `row` and chunk `half` (0, 1) of the first step. Later
@@ -370,23 +311,13 @@ class MmaAttention {
 
   static constexpr int held_steps = holds_queries ? steps : 1;
 
-  const AttentionParams& p;
-  Tensors tensors_;
-  Pairs pairs_;
-  View view_;
-  RowMap<Packed> map_;
-  int first_row_;           // packed
-  unsigned char* queries_;  // rows x width, swizzled
-  unsigned char* keys_;     // 2 stages of keys x width
-  unsigned char* values_;   // 2 stages of keys x width
-  std::uint32_t* flags_;    // a word a warp
   using Tiles = RowTiles<Element, Shape::keys, Shape::chunks, Shape::threads>;
-  Tiles key_rows_;
-  Tiles value_rows_;
-  FragmentA held_[held_steps];          // 16 x width
-  FragmentC sums_[column_blocks] = {};  // 16 x width
+  Tiles key_rows_{tensors_.k + map_.key_line() * p.head_dim, p.head_dim};
+  Tiles value_rows_{tensors_.v + map_.key_line() * p.head_dim_v, p.head_dim_v};
+  std::uint32_t* flags_ = reinterpret_cast<std::uint32_t*>(values_ + 2 * Shape::tile_bytes);  // a word a warp
+  FragmentA held_[held_steps];                                                                // 16 x width
+  FragmentC sums_[column_blocks] = {};                                                        // 16 x width
   OnlineSoftmax<4> softmax_[2];
-  typename View::Row visible_[2];
 };
 
 }  // namespace attest::cuda

@@ -11,6 +11,7 @@ struct MmaShape {
   static constexpr int warps = Warps;
   static constexpr int threads = 32 * warps;
   static constexpr int rows = 16 * warps;
+  static constexpr int own_rows = 2;  ///< of a lane's part of the fragments
 
   static constexpr int row_bytes = 2 * width;
   static constexpr int chunks = row_bytes / 16;  ///< of 16 bytes, the unit of copies and of the swizzle

@@ -2,90 +2,32 @@
 
 #include <cstdint>
 
+#include "variants/common/cuda/async_copy.cuh"
 #include "variants/common/cuda/block_view.cuh"
 #include "variants/common/cuda/dropout.cuh"
 #include "variants/common/cuda/online_softmax.cuh"
 #include "variants/common/cuda/pair_terms.cuh"
-#include "variants/common/cuda/row_map.cuh"
 #include "variants/common/cuda/simt_shape.hpp"
+#include "variants/common/cuda/tile_frame.cuh"
 #include "variants/common/cuda/tile_load.cuh"
-#include "variants/common/cuda/visibility.cuh"
 
 namespace attest::cuda {
 
-/// MmaAttention's algorithm in f32 on the ordinary units: a block holds Shape::rows query rows, tiles of Shape::keys
-/// keys pass by. Thread (x, y) takes rows 4y .. 4y + 3, of a tile the keys x + 16n, and of the output Shape::width / 16
-/// columns. Preconditions: head dims up to Shape::width, Shape::threads threads, Shape::shared_bytes of dynamic shared
-/// memory, grid (row blocks, slots, batch).
+/// MmaAttention's algorithm in f32 on the ordinary units. Thread (x, y) takes rows 4y .. 4y + 3, of a tile the keys
+/// x + 16n, and of the output Shape::width / 16 columns. Preconditions: head dims up to Shape::width, Shape::threads
+/// threads, Shape::shared_bytes of dynamic shared memory, grid (row blocks, slots, batch).
 template <class Shape, bool Packed, class Pairs, class View = BandView>
-class SimtAttention {
+class SimtAttention : public TileFrame<SimtAttention<Shape, Packed, Pairs, View>, float, Shape, Packed, Pairs, View> {
+  using Frame = TileFrame<SimtAttention, float, Shape, Packed, Pairs, View>;
+  friend Frame;
+
  public:
-  struct Tensors {
-    const float* q;  // (b, hq, sq, d)
-    const float* k;  // (b, hkv, skv, d)
-    const float* v;  // (b, hkv, skv, dv)
-    const std::int64_t* kv_lengths;
-    float* out;  // (b, hq, sq, dv)
-    float* lse;  // (b, hq, sq)
-  };
-
-  __device__ SimtAttention(const AttentionParams& params, const Tensors& tensors, const Pairs& pairs,
-                           unsigned char* memory, const View& view = {})
-      : p(params),
-        tensors_(tensors),
-        pairs_(pairs),
-        view_(view),
-        map_{params, static_cast<int>(blockIdx.z), static_cast<int>(blockIdx.y)},
-        // Causal: the last rows see the most keys, so their blocks start first.
-        first_row_(static_cast<int>(gridDim.x - 1 - blockIdx.x) * Shape::rows),
-        queries_(memory),
-        keys_(memory + Shape::query_bytes),
-        values_(memory + Shape::query_bytes + 2 * Shape::tile_bytes),
-        weights_(reinterpret_cast<float*>(memory + Shape::query_bytes + 4 * Shape::tile_bytes)) {}
-
-  __device__ void run() {
-    const int last_row = min(first_row_ + Shape::rows, map_.total()) - 1;
-    const int from = map_.row(first_row_);
-    const int to = map_.row(last_row);
-    const int keys = key_count(p, tensors_.kv_lengths, map_.batch);
-    const TileWalk<View, Shape::keys> walk{view_.block(p, keys, from, to)};
-#pragma unroll
-    for (int n = 0; n < own_rows; ++n) {
-      const int number = own_row(n);
-      visible_[n] = number <= last_row ? view_.row(p, keys, map_.row(number)) : typename View::Row{};
-    }
-
-    if (walk.begin() < walk.end()) {
-      load_queries();
-      load_tile(0, walk.begin(), walk.limit(walk.begin()));
-      commit_copies();
-    }
-    int stage = 0;
-    for (int first = walk.begin(); first < walk.end();) {
-      const int next = walk.next(first);
-      wait_for_copies<0>();
-      __syncthreads();  // the tile is here, and all are done with the one before
-      if (next < walk.end()) load_tile(stage ^ 1, next, walk.limit(next));
-      commit_copies();
-      const bool whole = walk.is_whole(first) && pairs_.absent();
-      float scores[own_rows][own_keys] = {};
-      multiply_keys(scores, keys_ + stage * Shape::tile_bytes);
-      if (Pairs::shapes || !whole) shape(scores, first);
-      weigh(scores, first, whole);
-      // The weights of a row are written and read by the same half of a warp.
-      __syncwarp();
-      if (whole) {
-        multiply_values<false>(values_ + stage * Shape::tile_bytes);
-      } else {
-        multiply_values<true>(values_ + stage * Shape::tile_bytes);
-      }
-      stage ^= 1;
-      first = next;
-    }
-    store(last_row);
-  }
+  using Frame::Frame;
 
  protected:
+  using Frame::p, Frame::tensors_, Frame::pairs_, Frame::map_, Frame::first_row_, Frame::visible_;
+  using Frame::queries_, Frame::keys_, Frame::values_;
+
   static constexpr int own_rows = Shape::own_rows;
   static constexpr int own_keys = Shape::own_keys;
   static constexpr int vector = Shape::width >= 64 ? 4 : 2;              // neighbouring columns of a thread
@@ -93,38 +35,25 @@ class SimtAttention {
   /// Stands for the weight of a hidden key, whose value must not even be multiplied by 0.
   static constexpr float hidden = -1.0f;
 
-  __device__ int x() const {
-    return static_cast<int>(threadIdx.x) % Shape::side;
-  }
-  __device__ int y() const {
-    return static_cast<int>(threadIdx.x) / Shape::side;
-  }
-  __device__ int own_row(int n) const {
-    return first_row_ + y() * own_rows + n;
-  }  // packed number
-  __device__ int own_key(int first, int n) const {
-    return first + x() + n * Shape::side;
-  }
-  __device__ int own_column(int n) const {
-    return (n * Shape::side + x()) * vector;
-  }
+  __device__ int x() const { return static_cast<int>(threadIdx.x) % Shape::side; }
+  __device__ int y() const { return static_cast<int>(threadIdx.x) / Shape::side; }
+  __device__ int own_row(int n) const { return first_row_ + y() * own_rows + n; }  // packed number
+  __device__ int own_key(int first, int n) const { return first + x() + n * Shape::side; }
+  __device__ int own_column(int n) const { return (n * Shape::side + x()) * vector; }
 
-  __device__ void load_queries() {
-    copy_tile<float, Shape::rows, Shape::chunks, Shape::threads>(queries_, p.head_dim, [&](int row) {
-      const bool present = first_row_ + row < map_.total();
-      const std::int64_t line = map_.line(present ? first_row_ + row : first_row_);
-      return SourceRow<float>{tensors_.q + line * p.head_dim, present};
-    });
-  }
-
-  /// K and V of keys first .. last - 1; the rest of the tile becomes 0.
-  __device__ void load_tile(int stage, int first, int last) {
-    load_keys(stage, first, last);
-    load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
+  /// Sends for Q and, by `load_first`, for the first tile.
+  template <class Load>
+  __device__ void begin(const Load& load_first) {
+    this->load_queries();
+    load_first();
+    commit_copies();
   }
 
   __device__ void load_keys(int stage, int first, int last) {
     load_rows(keys_ + stage * Shape::tile_bytes, tensors_.k, p.head_dim, first, last);
+  }
+  __device__ void load_values(int stage, int first, int last) {
+    load_rows(values_ + stage * Shape::tile_bytes, tensors_.v, p.head_dim_v, first, last);
   }
 
   __device__ void load_rows(unsigned char* tile, const float* rows, int columns, int first, int last) {
@@ -133,6 +62,20 @@ class SimtAttention {
       const bool present = first + row < last;
       return SourceRow<float>{present ? from + row * columns : from, present};
     });
+  }
+
+  __device__ void attend(int stage, int first, bool whole) {
+    float scores[own_rows][own_keys] = {};
+    multiply_keys(scores, keys_ + stage * Shape::tile_bytes);
+    if (Pairs::shapes || !whole) shape(scores, first);
+    weigh(scores, first, whole);
+    // The weights of a row are written and read by the same half of a warp.
+    __syncwarp();
+    if (whole) {
+      multiply_values<false>(values_ + stage * Shape::tile_bytes);
+    } else {
+      multiply_values<true>(values_ + stage * Shape::tile_bytes);
+    }
   }
 
   __device__ static float4 chunk_of(const unsigned char* tile, int row, int chunk) {
@@ -287,19 +230,9 @@ class SimtAttention {
     }
   }
 
-  const AttentionParams& p;
-  Tensors tensors_;
-  Pairs pairs_;
-  View view_;
-  RowMap<Packed> map_;
-  int first_row_;           // packed
-  unsigned char* queries_;  // rows x width, swizzled
-  unsigned char* keys_;     // 2 stages of keys x width
-  unsigned char* values_;   // 2 stages of keys x width
-  float* weights_;          // rows x keys, of the tile in work
+  float* weights_ = reinterpret_cast<float*>(values_ + 2 * Shape::tile_bytes);  // rows x keys, of the tile in work
   float sums_[own_rows][vectors * vector] = {};
   OnlineSoftmax<Shape::side> softmax_[own_rows];
-  typename View::Row visible_[own_rows];
 };
 
 }  // namespace attest::cuda
