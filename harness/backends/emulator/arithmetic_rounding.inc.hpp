@@ -9,7 +9,12 @@ inline constexpr const char* rounding_name = rounding == Rounding::none ? ""
                                                                         : "rp";
 
 // Sets the rounding of the host's arithmetic for its scope. The compiler does not know that arithmetic depends on it:
-// what is rounded so stands in a function that it neither inlines nor looks into (noipa).
+// what is rounded so stands in a function that it neither inlines nor looks into.
+#if defined(__clang__)
+#define ATTEST_OPAQUE [[gnu::noinline]]
+#else
+#define ATTEST_OPAQUE [[gnu::noipa]]
+#endif
 class RoundingScope {
  public:
   explicit RoundingScope(Rounding rounding) {
@@ -102,7 +107,7 @@ struct RoundedMap {
     lanes(warp.destination<typename D::Lane>(instruction.operand[0]), active,
           warp.source_as<typename S::Lane>(instruction.operand[K + 1])...);
   }
-  [[gnu::noipa]] static void lanes(typename D::Lane* d, Mask active, const typename S::Lane*... s) {
+  ATTEST_OPAQUE static void lanes(typename D::Lane* d, Mask active, const typename S::Lane*... s) {
     Map<Op, D, S...>::lanes(d, active, s...);
   }
 };

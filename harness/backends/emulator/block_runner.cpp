@@ -85,8 +85,8 @@ void BlockRunner::fill_specials(WarpState& warp) {
                           block / shape_.grid[0] / shape_.grid[1]};
   for (const auto& [special, operand] : program_.specials) {
     auto* const lanes = warp.destination<std::uint32_t>(operand);
-    const auto which = [&](Special first) {
-      return static_cast<std::size_t>(special) - static_cast<std::size_t>(first);
+    const auto which = [chosen = special](Special first) {
+      return static_cast<std::size_t>(chosen) - static_cast<std::size_t>(first);
     };
     switch (special) {
       case Special::tid_x:

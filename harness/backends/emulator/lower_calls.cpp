@@ -119,7 +119,9 @@ void Lowering::declare_call_parameter(const SyntaxVariable& variable, std::uint3
 // Moves between registers and the pieces of a parameter that lives in registers.
 void Lowering::move_pieces(const SyntaxInstruction& instruction, const Symbol& parameter, std::uint64_t offset) {
   const bool loads = instruction.opcode == "ld";
-  const auto [bytes, count] = shape_of(instruction);
+  const auto shape = shape_of(instruction);
+  const std::uint32_t bytes = shape.first;
+  const std::uint32_t count = shape.second;
   const bool is_signed = instruction.modifiers.back().starts_with('s');
   const SyntaxOperand& value = instruction.operands[loads ? 0 : 1];
   const bool grouped = value.kind == OperandKind::vector;
