@@ -24,6 +24,21 @@ std::vector<std::uint32_t> by_thread(std::uint32_t threads, const std::function<
   return values;
 }
 
+// A call with its arguments (type, operand) in parameters of its own; the result, where there is one, goes to %r2.
+std::string call_of(const std::string& function, const std::vector<std::pair<std::string, std::string>>& arguments,
+                    const std::string& result = "") {
+  std::string text = "{\n";
+  std::string names;
+  for (const auto& [type, operand] : arguments) {
+    const std::string name = "argument" + std::to_string(names.size());
+    text += ".param ." + type + " " + name + ";\nst.param." + type + " [" + name + "], " + operand + ";\n";
+    names += (names.empty() ? "" : ", ") + name;
+  }
+  if (result.empty()) return text + "call.uni " + function + ", (" + names + ");\n}\n";
+  return text + ".param .b32 " + result + ";\ncall.uni (" + result + "), " + function + ", (" + names +
+         ");\nld.param.b32 %r2, [" + result + "];\n}\n";
+}
+
 #define ATTEST_SAME(got, wanted) BOOST_TEST((got) == (wanted), boost::test_tools::per_element())
 
 }  // namespace
@@ -184,27 +199,22 @@ BOOST_AUTO_TEST_CASE(printf_and_assert_are_heard) {
       ".extern .func __assertfail(.param .b64 a, .param .b64 b, .param .b32 c, .param .b64 d, .param .b64 e);\n"
       ".global .align 1 .b8 format[20] = {110, 61, 37, 100, 32, 120, 61, 37, 46, 50, 102, 32, 37, 115, 10, 0};\n"
       ".global .align 1 .b8 word[4] = {97, 98, 99, 0};\n";
+  const std::string only_thread_3 = "setp.ne.u32 %p1, %tid, 3;\n@%p1 bra END;\n";
   const std::string print =
-      "setp.ne.u32 %p1, %tid, 3;\n@%p1 bra END;\nmov.u32 %r1, -7;\nst.local.u32 [depot], %r1;\nmov.f64 %rd5, "
-      "0d3FF8000000000000;\n"
-      "st.local.f64 [depot+8], %rd5;\nmov.u64 %rd1, word;\ncvta.global.u64 %rd1, %rd1;\nst.local.u64 [depot+16], "
-      "%rd1;\n"
-      "mov.u64 %rd1, format;\ncvta.global.u64 %rd2, %rd1;\nmov.u64 %rd3, depot;\ncvta.local.u64 %rd3, %rd3;\n{\n.param "
-      ".b64 a;\n"
-      ".param .b64 b;\n.param .b32 r;\nst.param.b64 [a], %rd2;\nst.param.b64 [b], %rd3;\ncall.uni (r), vprintf, (a, "
-      "b);\n"
-      "ld.param.b32 %r2, [r];\n}\nEND:\n";
+      only_thread_3 +
+      "mov.u32 %r1, -7;\nst.local.u32 [depot], %r1;\nmov.f64 %rd5, 0d3FF8000000000000;\nst.local.f64 [depot+8], %rd5;\n"
+      "mov.u64 %rd1, word;\ncvta.global.u64 %rd1, %rd1;\nst.local.u64 [depot+16], %rd1;\nmov.u64 %rd1, format;\n"
+      "cvta.global.u64 %rd2, %rd1;\nmov.u64 %rd3, depot;\ncvta.local.u64 %rd3, %rd3;\n" +
+      call_of("vprintf", {{"b64", "%rd2"}, {"b64", "%rd3"}}, "r") + "END:\n";
   KernelRun printing(text + simple_entry(".local .align 8 .b8 depot[24];", print));
   const LaunchResult printed = printing.launch({1, 1, 1}, {32, 1, 1}, {printing.put(std::vector<std::uint32_t>(32))});
   BOOST_TEST(is_silent(printed), described(printed));
   BOOST_TEST(printed.printed == "n=-7 x=1.50 abc\n");
 
   const std::string fail =
-      "setp.ne.u32 %p1, %tid, 3;\n@%p1 bra END;\nmov.u64 %rd1, word;\ncvta.global.u64 %rd2, %rd1;\n{\n.param .b64 "
-      "a;\n.param .b64 b;\n"
-      ".param .b32 c;\n.param .b64 d;\n.param .b64 e;\nst.param.b64 [a], %rd2;\nst.param.b64 [b], %rd2;\nst.param.b32 "
-      "[c], 17;\n"
-      "st.param.b64 [d], %rd2;\nst.param.b64 [e], 1;\ncall.uni __assertfail, (a, b, c, d, e);\n}\nEND:\n";
+      only_thread_3 + "mov.u64 %rd1, word;\ncvta.global.u64 %rd2, %rd1;\n" +
+      call_of("__assertfail", {{"b64", "%rd2"}, {"b64", "%rd2"}, {"b32", "17"}, {"b64", "%rd2"}, {"b64", "1"}}) +
+      "END:\n";
   KernelRun failing(text + simple_entry("", fail));
   const LaunchResult failed = failing.launch({1, 1, 1}, {32, 1, 1}, {failing.put(std::vector<std::uint32_t>(32))});
   BOOST_TEST(found(failed, FaultKind::assertion), described(failed));

@@ -22,11 +22,12 @@ struct Case {
 
 const std::string tile = ".shared .align 16 .b8 tile[512];";
 const std::string own_tile = "mov.u32 %r0, tile;\nmad.lo.u32 %r0, %tid, 4, %r0;\n";
-/// Each thread writes its word of the tile and reads that of the thread `r1` further on.
+/// The word of the thread at the same lane of the other warp.
+const std::string read_opposite =
+    "xor.b32 %r1, %tid, 32;\nmov.u32 %r2, tile;\nmad.lo.u32 %r2, %r1, 4, %r2;\nld.shared.u32 %r3, [%r2];\n";
+/// Each thread writes its word of the tile and reads the opposite one.
 const std::string exchange =
-    own_tile +
-    "st.shared.u32 [%r0], %tid;\nFAULT\nxor.b32 %r1, %tid, 32;\nmov.u32 %r2, tile;\nmad.lo.u32 %r2, %r1, 4, %r2;\n"
-    "ld.shared.u32 %r3, [%r2];\nst.global.u32 [%mine], %r3;\n";
+    own_tile + "st.shared.u32 [%r0], %tid;\nFAULT\n" + read_opposite + "st.global.u32 [%mine], %r3;\n";
 
 const std::vector<Case>& cases() {
   static const std::vector<Case> all = {
@@ -72,13 +73,11 @@ const std::vector<Case>& cases() {
        "@%p1 st.shared.u32 [%r0], %tid;\n",
        "le", "eq"},
       {"a race of a read and a later write", FaultKind::race, tile,
-       own_tile + "st.shared.u32 [%r0], %tid;\nbar.sync 0;\nxor.b32 %r1, %tid, 32;\nmov.u32 %r2, tile;\n"
-                  "mad.lo.u32 %r2, %r1, 4, %r2;\nld.shared.u32 %r3, [%r2];\nFAULT\nst.shared.u32 [%r0], %r3;\n",
+       own_tile + "st.shared.u32 [%r0], %tid;\nbar.sync 0;\n" + read_opposite + "FAULT\nst.shared.u32 [%r0], %r3;\n",
        "", "bar.sync 0;"},
       {"a race of a copy and a read", FaultKind::race, tile,
-       own_tile + "cp.async.ca.shared.global [%r0], [%mine], 4;\ncp.async.wait_all;\nFAULT\nxor.b32 %r1, %tid, 32;\n"
-                  "mov.u32 %r2, tile;\nmad.lo.u32 %r2, %r1, 4, %r2;\nld.shared.u32 %r3, [%r2];\n",
-       "", "bar.sync 0;"},
+       own_tile + "cp.async.ca.shared.global [%r0], [%mine], 4;\ncp.async.wait_all;\nFAULT\n" + read_opposite, "",
+       "bar.sync 0;"},
       {"a race within a warp", FaultKind::race, tile,
        own_tile + "setp.lt.u32 %p1, %lane, 16;\n@%p1 bra LOW;\nst.shared.u32 [%r0], %tid;\nbra.uni END;\nLOW:\n"
                   "add.u32 %r1, %r0, FAULT;\nst.shared.u32 [%r1], %tid;\nEND:\n",

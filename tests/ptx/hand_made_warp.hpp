@@ -146,6 +146,14 @@ class Machine {
     return {};
   }
 
+  /// The unique bytes of what has been run so far.
+  Counters footprint() {
+    Counters total;
+    LaunchState* const states[] = {&state};
+    merge_footprints(states, total);
+    return total;
+  }
+
   void barrier() {
     std::vector<Warp*> all;
     for (auto& store : stores_)

@@ -7,11 +7,7 @@
 
 BOOST_AUTO_TEST_SUITE(interp_barriers)
 
-using interp::module_of;
-using interp::run;
-using interp::run_body;
-using interp::store_r0;
-using namespace attest::emulator;
+using namespace interp;
 
 namespace {
 
@@ -25,6 +21,12 @@ std::string mirrored(const std::string& barrier) {
       "\nmov.u32 %r4, 508; sub.u32 %r4, %r4, %r1; add.u32 %r4, %r2, %r4;\n"
       "ld.shared.u32 %r0, [%r4];\n" +
       store_r0);
+}
+
+/// Threads below `limit` do `second`, the others `first`.
+std::string two_ways(int limit, const std::string& first, const std::string& second) {
+  return "setp.lt.u32 %p1, %tid, " + std::to_string(limit) + ";\n@%p1 bra OTHER;\n" + first +
+         "\nbra.uni END;\nOTHER:\n" + second + "\nEND:\n";
 }
 
 }  // namespace
@@ -134,15 +136,7 @@ BOOST_AUTO_TEST_CASE(a_reduction_gives_every_thread_the_vote_of_the_block) {
 }
 
 BOOST_AUTO_TEST_CASE(bar_sync_that_half_a_warp_skips_is_divergent) {
-  const auto done = run_body(R"(
-    setp.lt.u32 %p1, %tid, 16;
-    @%p1 bra SKIP;
-    bar.sync 0;
-    bra.uni END;
-  SKIP:
-    bar.sync 1;
-  END:
-  )");
+  const auto done = run_body(two_ways(16, "bar.sync 0;", "bar.sync 1;"));
   BOOST_REQUIRE(done.result.fault);
   BOOST_TEST((done.result.fault->kind == FaultKind::divergent_barrier));
   BOOST_TEST(done.result.fault->message().find("divergent barrier: k at test.ptx:") == 0u);
@@ -155,34 +149,15 @@ BOOST_AUTO_TEST_CASE(bar_sync_under_a_guard_that_is_true_for_some_lanes_is_diver
 }
 
 BOOST_AUTO_TEST_CASE(an_unaligned_barrier_lets_lanes_of_one_warp_arrive_one_after_the_other) {
-  const auto done = run_body(std::string(R"(
-    setp.lt.u32 %p1, %tid, 16;
-    mov.u32 %r0, 1;
-    @%p1 bra OTHER;
-    barrier.sync 0;
-    bra.uni END;
-  OTHER:
-    mov.u32 %r0, 2;
-    barrier.sync 0;
-  END:
-  )") + store_r0,
-                             {.threads = 64});
+  const auto done = run_body(
+      two_ways(16, "mov.u32 %r0, 1;\nbarrier.sync 0;", "mov.u32 %r0, 2;\nbarrier.sync 0;") + store_r0, {.threads = 64});
   BOOST_TEST(!done.result.fault);
   BOOST_TEST(done.words[3] == 2u);
   BOOST_TEST(done.words[40] == 1u);
 }
 
 BOOST_AUTO_TEST_CASE(warps_at_different_barriers_are_a_deadlock_that_names_both) {
-  const auto done = run_body(R"(
-    setp.lt.u32 %p1, %tid, 32;
-    @%p1 bra OTHER;
-    bar.sync 1;
-    bra.uni END;
-  OTHER:
-    bar.sync 2;
-  END:
-  )",
-                             {.threads = 64});
+  const auto done = run_body(two_ways(32, "bar.sync 1;", "bar.sync 2;"), {.threads = 64});
   BOOST_REQUIRE(done.result.fault);
   BOOST_TEST((done.result.fault->kind == FaultKind::deadlock));
   BOOST_TEST(done.result.fault->detail.find("warp 0: lanes 0xffffffff wait at barrier 2 at test.ptx:") !=

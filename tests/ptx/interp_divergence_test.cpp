@@ -7,9 +7,7 @@
 
 BOOST_AUTO_TEST_SUITE(interp_divergence)
 
-using interp::run_body;
-using interp::store_r0;
-using namespace attest::emulator;
+using namespace interp;
 
 BOOST_AUTO_TEST_CASE(nested_ifs_give_each_lane_its_own_branch) {
   const auto done = run_body(std::string(R"(

@@ -62,9 +62,7 @@ BOOST_AUTO_TEST_CASE(words_of_global_memory_are_loaded_and_counted) {
         BOOST_TEST(counters.global_load_sectors == each.sectors);
         BOOST_TEST(counters.global_load_bytes == lanes * 4);
         BOOST_TEST(counters.global_bytes_moved == each.sectors * 32);
-        Counters total;
-        LaunchState* const states[] = {&machine.state};
-        merge_footprints(states, total);
+        const Counters total = machine.footprint();
         BOOST_TEST(total.global_unique_read_bytes == each.unique_bytes);
         BOOST_TEST(total.global_unique_written_bytes == 0u);
       });
@@ -96,9 +94,7 @@ BOOST_AUTO_TEST_CASE(words_of_global_memory_are_stored_and_counted) {
         BOOST_TEST(counters.global_store_sectors == each.sectors);
         BOOST_TEST(counters.global_store_bytes == static_cast<std::uint64_t>(std::popcount(each.active)) * 4);
         BOOST_TEST(counters.global_bytes_moved == each.sectors * 32);
-        Counters total;
-        LaunchState* const states[] = {&machine.state};
-        merge_footprints(states, total);
+        const Counters total = machine.footprint();
         BOOST_TEST(total.global_unique_written_bytes == each.unique_bytes);
         BOOST_TEST(total.global_unique_read_bytes == 0u);
       });

@@ -115,35 +115,30 @@ BOOST_AUTO_TEST_CASE(floating_additions) {
 }
 
 BOOST_AUTO_TEST_CASE(halves_round_to_even) {
-  const Mask one = 1;
+  struct Addition {
+    const char* form;
+    unsigned bytes;
+    std::uint64_t start;
+    std::uint32_t added;
+    Mask active;
+    std::uint64_t sum;
+  };
   // 1 + 2^-11 is a tie and stays 1; 1 + 2^-10 + 2^-11 goes up to even.
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.f16", 2, 0x3c00, [](int) { return 0x1000; }, one)
-                 .memory == 0x3c00u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.f16", 2, 0x3c01, [](int) { return 0x1000; }, one)
-                 .memory == 0x3c02u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.f16", 2, 0x7bff, [](int) { return 0x7bff; }, one)
-                 .memory == 0x7c00u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.f16", 2, 0x0001, [](int) { return 0x0003; }, one)
-                 .memory == 0x0004u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.f16", 2, 0x3c00, [](int) { return 0xbc00; }, one)
-                 .memory == 0x0000u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.bf16", 2, 0x3f80, [](int) { return 0x3f80; }, one)
-                 .memory == 0x4000u);
-  BOOST_TEST(outcome_of(
-                 "atom.global.add.noftz.bf16", 2, 0x3f80, [](int) { return 0x3b80; }, one)
-                 .memory == 0x3f80u);
-  BOOST_TEST(outcome_of(
-                 "red.global.add.noftz.f16x2", 4, 0x3c000000, [](int) { return 0x3c003800; }, 3u)
-                 .memory == 0x42003c00u);
-  BOOST_TEST(outcome_of(
-                 "red.global.add.noftz.bf16x2", 4, 0, [](int) { return 0x40003f80; }, 3u)
-                 .memory == 0x40804000u);
+  for (const Addition& each : {
+           Addition{"atom.global.add.noftz.f16", 2, 0x3c00, 0x1000, 1, 0x3c00},
+           {"atom.global.add.noftz.f16", 2, 0x3c01, 0x1000, 1, 0x3c02},
+           {"atom.global.add.noftz.f16", 2, 0x7bff, 0x7bff, 1, 0x7c00},
+           {"atom.global.add.noftz.f16", 2, 0x0001, 0x0003, 1, 0x0004},
+           {"atom.global.add.noftz.f16", 2, 0x3c00, 0xbc00, 1, 0x0000},
+           {"atom.global.add.noftz.bf16", 2, 0x3f80, 0x3f80, 1, 0x4000},
+           {"atom.global.add.noftz.bf16", 2, 0x3f80, 0x3b80, 1, 0x3f80},
+           {"red.global.add.noftz.f16x2", 4, 0x3c000000, 0x3c003800, 3, 0x42003c00},
+           {"red.global.add.noftz.bf16x2", 4, 0, 0x40003f80, 3, 0x40804000},
+       }) {
+    const auto added = [&each](int) { return each.added; };
+    BOOST_TEST(outcome_of(each.form, each.bytes, each.start, added, each.active).memory == each.sum,
+               each.form << " of " << each.start << " and " << each.added);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_reduction_over_many_places_counts_their_sectors) {
@@ -153,9 +148,7 @@ BOOST_AUTO_TEST_CASE(a_reduction_over_many_places_counts_their_sectors) {
   machine.set(word(0), [](int) { return 1; });
   machine.run("red.global.add.u32", {pair(2), word(0)});
   BOOST_TEST(machine.state.counters.global_bytes_moved == 16u * 32);
-  Counters total;
-  LaunchState* const states[] = {&machine.state};
-  merge_footprints(states, total);
+  const Counters total = machine.footprint();
   BOOST_TEST(total.global_unique_read_bytes == 128u);
   BOOST_TEST(total.global_unique_written_bytes == 128u);
 }

@@ -114,9 +114,7 @@ BOOST_AUTO_TEST_CASE(a_short_source_is_filled_with_zeros) {
     const Counters& counters = machine.state.counters;
     BOOST_TEST(counters.async_copy_bytes == 29u * 16 + 6);
     BOOST_TEST(counters.global_load_sectors == 15u);
-    Counters total;
-    LaunchState* const states[] = {&machine.state};
-    merge_footprints(states, total);
+    const Counters total = machine.footprint();
     BOOST_TEST(total.global_unique_read_bytes == 29u * 16 + 6);
   }
 }
