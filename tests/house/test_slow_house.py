@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+from commands import run
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 SWEEP = """
@@ -24,13 +26,6 @@ inputs = ["normal"]
 problem = "hq2 d32 f32"
 axes = { sq = [32, 64] }
 """
-
-
-def run(*command, cwd, codes=(0,)):
-    result = subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True)
-    if result.returncode not in codes:
-        raise AssertionError(f"{command} ended with {result.returncode}:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
-    return result.stdout
 
 
 def main():

@@ -6,15 +6,10 @@ import pathlib
 import subprocess
 import sys
 
+from commands import run
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLI_TEST = ROOT / "tests" / "harness" / "test_cuda_cli.py"
-
-
-def run(*command, codes=(0,)):
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    if result.returncode not in codes:
-        raise AssertionError(f"{command} ended with {result.returncode}:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
-    return result.stdout
 
 
 def main():
