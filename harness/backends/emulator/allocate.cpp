@@ -99,7 +99,7 @@ void allocate(Draft& draft, Program& program) {
     }
   }
   if (slots.size() > constant_operand || predicates.size() > constant_operand)
-    throw LoadError("entry " + program.name + " needs more than 32768 slots of registers", 0);
+    throw LoadError("needs more than 32768 slots of registers", 0);
 
   const auto operand_of = [&](Reference reference, Place place) {
     if ((reference & fixed_reference) == 0) return static_cast<Operand>(home[reference]);

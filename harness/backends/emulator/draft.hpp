@@ -23,7 +23,8 @@ inline constexpr Label no_label = 0xffffffffu;
 /// Constants of a program: each value once, replicated over the lanes of its slots.
 class ConstantPool {
  public:
-  /// Throws LoadError where there are too many.
+  /// Slots so far; who lowers sees to it that they do not become too many.
+  std::uint32_t size() const { return next_; }
   Reference word(std::uint32_t value);
   Reference pair(std::uint64_t value);
   /// `addend` bytes after the start of dynamic shared memory, which is known at the end of lowering.
@@ -91,10 +92,11 @@ struct Liveness {
   std::vector<Reference> live_at_entry;
 };
 /// Lanes are independent: a lane outside the active ones keeps its value, so liveness is that of one thread's control
-/// flow. A guarded definition ends no life.
+/// flow. A guarded definition ends no life. Throws LoadError, without a place, where the sets would not fit in memory.
 Liveness find_liveness(const Draft& draft);
 
-/// Gives every register its slot and finishes the program's code.
+/// Gives every register its slot and finishes the program's code. Throws LoadError, without a place, where it needs
+/// more than there is room for.
 void allocate(Draft& draft, Program& program);
 
 }  // namespace attest::emulator

@@ -18,7 +18,6 @@ constexpr Size3 largest_grid{0x7fff'ffff, 65535, 65535};
 constexpr Size3 largest_block{1024, 1024, 64};
 constexpr std::uint64_t most_threads = 1024;
 constexpr std::uint64_t most_shared_bytes = 163 * 1024;
-constexpr std::uint64_t most_static_shared_bytes = 48 * 1024;
 
 constexpr std::uint64_t slice_instructions = 32768;
 /// Instructions between two looks at the clock.
@@ -164,9 +163,6 @@ void check(const LaunchShape& shape) {
       refuse(fmt::format("block {}; the entry takes at most {} threads (.maxntid)", shown(shape.block),
                          std::uint64_t{most[0]} * most[1] * most[2]));
   }
-  if (info.static_shared_bytes > most_static_shared_bytes)
-    refuse(fmt::format("{} bytes of static shared memory; at most {}", info.static_shared_bytes,
-                       most_static_shared_bytes));
   const std::uint64_t shared = std::uint64_t{info.static_shared_bytes} + shape.dynamic_shared_bytes;
   if (shared > most_shared_bytes)
     refuse(fmt::format("{} bytes of shared memory, {} of them dynamic; at most {}", shared, shape.dynamic_shared_bytes,

@@ -3,13 +3,17 @@
 
 #include <algorithm>
 #include <bit>
+#include <fmt/format.h>
 
 #include "harness/backends/emulator/draft.hpp"
+#include "harness/backends/emulator/fault.hpp"
 
 namespace attest::emulator {
 namespace {
 
 constexpr std::uint32_t none = 0xffffffffu;
+/// Of the set of each basic block, all together: 128 MiB, and there are four of them.
+constexpr std::size_t most_set_words = std::size_t{1} << 24;
 
 struct BasicBlock {
   std::uint32_t first = 0;
@@ -192,6 +196,12 @@ Liveness find_liveness(const Draft& draft) {
   const std::vector<BasicBlock> blocks = find_blocks(draft);
   const CrossingRegisters crossing = find_crossing(draft, blocks);
 
+  if (blocks.size() * (crossing.registers.size() / 64 + 1) > most_set_words)
+    throw LoadError(
+        fmt::format("has {} basic blocks and {} registers that live across them; their product may be at most "
+                    "{}",
+                    blocks.size(), crossing.registers.size(), 64 * most_set_words),
+        0);
   BitRows live_in(blocks.size(), crossing.registers.size());
   BitRows live_out(blocks.size(), crossing.registers.size());
   BitRows defined(blocks.size(), crossing.registers.size());

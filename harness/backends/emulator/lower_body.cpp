@@ -20,7 +20,8 @@ std::uint64_t rounded_up(std::uint64_t value, std::uint64_t alignment) {
 }  // namespace
 
 void Lowering::refuse(const std::string& message) const {
-  if (current_ == nullptr) throw LoadError(fmt::format("{}: {}", context_.module, message), 0);
+  if (current_ == nullptr)
+    throw LoadError(fmt::format("{}:{}: {}", context_.module, declaration_line_, message), declaration_line_);
   // The instruction as it is written, up to its semicolon.
   const std::string& text = *context_.syntax->text;
   const std::size_t start = static_cast<std::size_t>(current_->form.data() - text.data());
@@ -37,7 +38,10 @@ Instruction& Lowering::put(const Form& form, std::span<const Reference> referenc
   draft_.more.back().guard = guard_;
   if (form.flow == Flow::gather)
     instruction.target = form.members ? static_cast<std::uint32_t>(*form.members) : no_members;
-  if (draft_.code.size() > (std::size_t{1} << 24)) refuse("more than 16777216 instructions after inlining");
+  if (draft_.code.size() > most_instructions)
+    refuse(fmt::format("more than {} instructions after inlining", most_instructions));
+  if (draft_.constants.size() > most_constant_slots)
+    refuse(fmt::format("more than {} slots of constants after inlining", most_constant_slots));
   return instruction;
 }
 
@@ -70,6 +74,9 @@ Symbol Lowering::shared_symbol(const SyntaxVariable& variable) {
   if (is_new) {
     found->second = rounded_up(shared_top_, alignment);
     shared_top_ = found->second + bytes_of(variable);
+    if (shared_top_ > most_static_shared_bytes)
+      refuse(fmt::format("{} bytes of static shared memory with {}; at most {}", shared_top_, variable.name,
+                         most_static_shared_bytes));
   }
   return {.kind = Symbol::Kind::shared, .address = found->second};
 }
@@ -92,13 +99,16 @@ void Lowering::declare_registers(const SyntaxVariable& variable) {
                 .count = variable.count};
   if (variable.count > 0 && variable.vector > 1) refuse(fmt::format("a bank of vectors, {}", variable.name));
   const std::size_t total = std::max<std::size_t>(variable.count, 1) * variable.vector;
-  if (draft_.registers.size() + total > (std::size_t{1} << 26)) refuse("more than 67108864 registers after inlining");
+  if (draft_.registers.size() + total > most_registers)
+    refuse(fmt::format("more than {} registers after inlining, with {}", most_registers, variable.name));
   draft_.registers.insert(draft_.registers.end(), total, symbol.place);
   if (!frame_->scopes.declare(variable.name, symbol, variable.count > 0))
     refuse(fmt::format("{} is declared twice", variable.name));
 }
 
 void Lowering::declare(const SyntaxVariable& variable, std::uint32_t statement) {
+  current_ = nullptr;
+  declaration_line_ = variable.line;
   Symbol symbol;
   switch (variable.space) {
     case Space::reg:
@@ -250,6 +260,9 @@ void Lowering::lower_branch(const SyntaxInstruction& instruction, const Form& fo
   std::vector<Label> labels;
   for (const std::string_view target : found->second->targets)
     labels.push_back(label_named(target));
+  branch_targets_ += labels.size();
+  if (branch_targets_ > most_branch_targets)
+    refuse(fmt::format("more than {} targets of brx.idx after inlining", most_branch_targets));
   const Reference index = source(form.operands[0], instruction.operands[0], form.kind);
   Instruction& lowered = put(form, std::array{index});
   lowered.immediate = static_cast<std::int64_t>(draft_.branch_tables.size());

@@ -204,6 +204,7 @@ void Lowering::lower_call(const SyntaxInstruction& instruction, const Form& form
       path.append(caller).append(" -> ");
     refuse(fmt::format("recursion is not supported: {}{}", path, call->callee));
   }
+  if (callers_.size() == deepest_call) refuse(fmt::format("more than {} calls inside each other", deepest_call));
   if (call->arguments.size() != facts.function->parameters.size() ||
       call->results.size() != facts.function->returns.size())
     refuse(fmt::format("{} takes {} arguments and gives {} results", call->callee, facts.function->parameters.size(),

@@ -17,6 +17,14 @@
 // the walk over one entry.
 namespace attest::emulator {
 
+// What one entry may take after inlining. Several times what any compiler's output needs, and what a host can hold.
+inline constexpr std::size_t most_instructions = std::size_t{1} << 20;
+inline constexpr std::size_t most_registers = std::size_t{1} << 22;
+inline constexpr std::size_t most_branch_targets = std::size_t{1} << 20;
+inline constexpr std::size_t most_constant_slots = constant_operand - 1;  // the last stands for absent operands
+inline constexpr std::size_t deepest_call = 256;
+inline constexpr std::uint64_t most_static_shared_bytes = 48 * 1024;
+
 /// Forms by their text, each looked up once.
 class FormCache {
  public:
@@ -141,13 +149,15 @@ class Lowering {
 
   Instruction& put(const Form& form, std::span<const Reference> references, bool counted = true);
   void set_guard(const SyntaxInstruction& instruction);
+  /// Throws LoadError with the line and text of the instruction that is being lowered, or the line of the declaration.
   [[noreturn]] void refuse(const std::string& message) const;
 
   ModuleContext& context_;
   Draft draft_;
   Frame* frame_ = nullptr;
-  std::vector<std::string_view> callers_;  ///< functions that are being lowered, outermost first
-  const SyntaxInstruction* current_ = nullptr;
+  std::vector<std::string_view> callers_;       ///< functions that are being lowered, outermost first
+  const SyntaxInstruction* current_ = nullptr;  ///< null where a declaration is being lowered
+  int declaration_line_ = 0;
   Origin origin_;
   Reference guard_ = fixed_reference | predicate_true;
   bool guard_negated_ = false;
@@ -158,6 +168,7 @@ class Lowering {
   std::uint32_t dynamic_alignment_ = 16;
   std::uint64_t local_top_ = 0;
   std::uint64_t local_bytes_ = 0;
+  std::size_t branch_targets_ = 0;  ///< in all branch tables
   bool orders_blocks_ = false;
   std::vector<std::pair<Special, Reference>> specials_;
 

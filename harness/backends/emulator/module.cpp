@@ -43,7 +43,11 @@ struct Module::State {
 
 namespace {
 
+// Of .global and .const together: all of it is filled when the module is loaded.
+constexpr std::uint64_t most_variable_bytes = std::uint64_t{1} << 30;
+
 void place(Module::State& state, const Syntax& syntax, std::vector<PlacedVariable>& placed) {
+  std::uint64_t total = 0;
   for (const SyntaxVariable& variable : syntax.variables) {
     if (variable.space != Space::global && variable.space != Space::constant) continue;
     const auto refuse = [&](const std::string& reason) {
@@ -52,6 +56,9 @@ void place(Module::State& state, const Syntax& syntax, std::vector<PlacedVariabl
     };
     if (variable.external) refuse("it is external, and modules are not linked");
     const std::uint64_t bytes = bytes_of(variable);
+    total += bytes;
+    if (total > most_variable_bytes)
+      refuse(fmt::format("with it the module's variables take {} bytes; at most {}", total, most_variable_bytes));
     Module::State::Variable in_memory{.address = 0, .bytes = bytes};
     if (bytes != 0) {
       try {

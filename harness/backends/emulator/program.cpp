@@ -162,6 +162,7 @@ FunctionFacts find_facts(const SyntaxFunction& function) {
 
 void Lowering::declare_entry_parameters(const SyntaxFunction& entry, EntryInfo& info) {
   for (const SyntaxVariable& parameter : entry.parameters) {
+    declaration_line_ = parameter.line;
     const std::uint64_t bytes = bytes_of(parameter);
     const std::uint32_t alignment = std::max(alignment_of(parameter), 1u);
     const std::uint64_t offset = (info.parameter_bytes + std::uint64_t{alignment} - 1) / alignment * alignment;
@@ -188,6 +189,7 @@ Program Lowering::lower(const SyntaxFunction& entry) {
   frame.facts = &context_.functions->at(entry.name);
   callers_.assign(1, entry.name);
   frame_ = &frame;
+  declaration_line_ = entry.line;
   if (entry.is_entry) {
     declare_entry_parameters(entry, program.info);
     lower_body(frame);
@@ -217,13 +219,19 @@ Program Lowering::lower(const SyntaxFunction& entry) {
   static const Form end{.run = &do_nothing, .operands = {}, .kind = Class::control, .flow = Flow::exit};
   guard_ = fixed_reference | predicate_true;
   guard_negated_ = false;
+  current_ = nullptr;
+  declaration_line_ = entry.line;
   put(end, {}, false);
 
   program.dynamic_shared_offset =
       static_cast<std::uint32_t>((shared_top_ + dynamic_alignment_ - 1) / dynamic_alignment_ * dynamic_alignment_);
   draft_.constants.set_dynamic_shared(program.dynamic_shared_offset);
   draft_.specials = std::move(specials_);
-  allocate(draft_, program);
+  try {
+    allocate(draft_, program);
+  } catch (const LoadError& error) {
+    refuse(fmt::format("entry {} {}", entry.name, error.what()));
+  }
   program.info.static_shared_bytes = static_cast<std::uint32_t>(shared_top_);
   program.info.local_bytes = static_cast<std::uint32_t>(local_bytes_);
   program.orders_blocks = orders_blocks_;
