@@ -1,5 +1,7 @@
 # The libFuzzer targets, built instead of everything else: cmake --preset fuzz; cmake --build --preset fuzz; then
-# build/fuzz/fuzz_<name> -dict=tests/ptx/fuzz/ptx.dict -max_total_time=600 CORPUS tests/ptx/fuzz/seeds
+# build/fuzz/fuzz_parse -dict=tests/ptx/fuzz/ptx.dict -rss_limit_mb=4096 -max_total_time=600 CORPUS tests/ptx/fuzz/seeds
+# build/fuzz/fuzz_program -len_control=0 -max_len=200 -rss_limit_mb=4096 -max_total_time=600 CORPUS
+# A program takes some 100 bytes; without -len_control=0 libFuzzer spends its minutes on programs of an instruction or two.
 if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   message(FATAL_ERROR "ATTEST_FUZZ needs libFuzzer, hence clang, but the compiler is ${CMAKE_CXX_COMPILER_ID}; "
     "use cmake --preset fuzz, or set CMAKE_CXX_COMPILER=clang++")
