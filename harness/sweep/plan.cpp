@@ -161,10 +161,22 @@ class Collector {
     const std::string text = cell.key.text();
     if (!seen_.insert(text).second) {
       ++plan_.duplicates;
-    } else if (shard_of(cell.key, filter_.shards) != filter_.shard || (regex_ && !std::regex_search(text, *regex_))) {
-      ++plan_.elsewhere;
-    } else {
+      return;
+    }
+    const bool matches = !regex_ || std::regex_search(text, *regex_);
+    if (matches) ++matched_;
+    if (matches && shard_of(cell.key, filter_.shards) == filter_.shard) {
       plan_.cells.push_back(std::move(cell));
+    } else {
+      ++plan_.elsewhere;
+    }
+  }
+
+  // A shard may well be empty; a filter that no shard has a cell for is a slip.
+  void finish() const {
+    if (regex_ && matched_ == 0) {
+      complain("--filter", fmt::format("'{}' matches none of {} cells", filter_.regex, seen_.size()),
+               "see the texts of --dry-run, as flash2/cpu_tiled cpu b1 hq2 sq1024");
     }
   }
 
@@ -173,6 +185,7 @@ class Collector {
   const PlanFilter& filter_;
   std::optional<std::regex> regex_;
   std::set<std::string> seen_;
+  std::size_t matched_ = 0;
 };
 
 }  // namespace
@@ -247,6 +260,7 @@ Plan make_plan(const SweepFile& file, const OptionTexts& environment, const Opti
       }
     }
   }
+  collector.finish();
   return plan;
 }
 

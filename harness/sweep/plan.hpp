@@ -49,7 +49,8 @@ struct Plan {
 std::uint64_t memory_budget(const SweepOptions& options);
 
 /// What a file's tables ask for, in order; duplicates merged (the first stays). Options: defaults, then the file, the
-/// table, the environment, flags. Throws Error for a problem that is none and a malformed filter.
+/// table, the environment, flags. Throws Error for a problem that is none and a filter
+/// that is malformed or matches no cell of any shard.
 Plan make_plan(const SweepFile& file, const OptionTexts& environment, const OptionTexts& flags,
                const PlanFilter& filter = {});
 

@@ -128,6 +128,15 @@ BOOST_AUTO_TEST_CASE(a_filter_searches_the_cells_text) {
   const std::string text = table("problem = 'd32'\naxes = { sq = [8, 16] }", "flash2/cpu_tiled,standard/*");
   BOOST_TEST(plan_of(text, {}, {}, {.shard = 1, .shards = 1, .regex = "flash2.*sq16"}).cells.size() == 1U);
   BOOST_CHECK_THROW(plan_of(text, {}, {}, {.shard = 1, .shards = 1, .regex = "("}), Error);
+  BOOST_CHECK_EXCEPTION(plan_of(text, {}, {}, {.shard = 1, .shards = 1, .regex = "flash9"}), Error,
+                        [](const Error& error) {
+                          return std::string_view(error.what()).starts_with("--filter: 'flash9' matches none of ");
+                        });
+  // The one cell is in one of the shards; the others are empty, which is no mistake.
+  std::size_t found = 0;
+  for (std::int64_t shard = 1; shard <= 3; ++shard)
+    found += plan_of(text, {}, {}, {.shard = shard, .shards = 3, .regex = "flash2.*sq16"}).cells.size();
+  BOOST_TEST(found == 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
