@@ -194,6 +194,7 @@ void add_device(Json& json, const CellRecord& record) {
     for (const EntryResources& entry : record.resources)
       json["resources"].push_back(resources_to_json(entry));
   }
+  if (record.sanitized) json["sanitized"] = true;
   if (!record.findings.empty()) {
     json["findings"] = Json::array();
     for (const DeviceFinding& finding : record.findings)
@@ -207,6 +208,7 @@ void read_device(const Reader& read, CellRecord& record) {
     for (const Json& entry : read.array("resources"))
       record.resources.push_back(resources_from_json(entry));
   }
+  record.sanitized = read.has("sanitized") && read.get<bool>("sanitized");
   if (read.has("findings")) {
     for (const Json& entry : read.array("findings")) {
       const Reader finding(entry, "record, findings");

@@ -76,6 +76,7 @@ struct CellRecord {
 
   std::optional<DeviceCounts> counts;     ///< of one run, counted by the emulator; never a time
   std::vector<EntryResources> resources;  ///< of the launched entries, by ptxas
+  bool sanitized = false;                 ///< run with all checks of the emulator
   std::vector<DeviceFinding> findings;    ///< of the sanitizer
 
   std::string reproduce;  ///< a command line that runs this cell alone

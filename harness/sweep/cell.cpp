@@ -245,7 +245,7 @@ CellJob job_of(const PlannedCell& cell) {
   job.seed = cell.options.seed;
   job.check_budget = cell.options.check_budget;
   job.check_threads = usable_threads();
-  job.sanitize = cell.options.sanitize;
+  job.sanitize = cell.options.sanitize && cell.key.backend == "emulated";
   // Beside what is predicted: the program and its libraries, the reference, and 128 MiB of reserved (not used) address
   // space a thread for its stack and its heap. Generated inputs are held in double for a moment.
   constexpr double slack = 1.5e9;

@@ -103,6 +103,7 @@ class GroupRun {
     const bool first = !timing || timing->round == 0;
     if (!first) job.proven_hash = cell.record.output_hash;
     CellRecord record = run_in_worker(job, worker(*cell.planned, timing ? timing->round : 0));
+    record.sanitized = job.sanitize;
     if (first) {
       cell.record = std::move(record);
       cell.alive = cell.record.verdict.has_passed();
@@ -201,9 +202,11 @@ RunOptions options_for(Store& store, std::int64_t run, bool resume) {
   if (resume) {
     options.is_complete = [&store](const PlannedCell& cell) {
       if (!store.has(cell.key, cell.options.rounds)) return false;
-      const Outcome outcome = store.find(cell.key)->verdict.outcome;
+      const CellRecord stored = *store.find(cell.key);
+      const Outcome outcome = stored.verdict.outcome;
       const bool judged_by_plan = outcome == Outcome::skipped || outcome == Outcome::unsupported;
-      return judged_by_plan == cell.verdict.has_value();
+      if (judged_by_plan || cell.verdict) return judged_by_plan && cell.verdict;
+      return stored.sanitized || !job_of(cell).sanitize;
     };
   }
   options.put = [&store, run](const CellRecord& record) { store.put(record, run); };

@@ -36,7 +36,7 @@ struct RunOptions {
 RunSummary run_plan(const Plan& plan, const RunOptions& options);
 
 /// is_complete and put of a store. A stored verdict of skipped or unsupported that the plan now sees otherwise does not
-/// count as complete.
+/// count as complete, nor does a cell that ran without the sanitizer where the plan wants it.
 RunOptions options_for(Store& store, std::int64_t run, bool resume);
 
 /// 0, 1 (a cell failed), 3 (crashed, timeout, oom).

@@ -144,6 +144,30 @@ BOOST_AUTO_TEST_CASE(complete_cells_are_not_run_again) {
   BOOST_TEST(more.complete_before == 0);
 }
 
+BOOST_AUTO_TEST_CASE(a_cell_that_ran_without_the_sanitizer_is_not_complete_where_it_is_wanted) {
+  const TemporaryFolder folder;
+  Store store = Store::open(folder / "s.db");
+  const std::int64_t run = store.begin_run(RunRecord{});
+  const auto is_complete = options_for(store, run, true).is_complete;
+  for (const char* const backend : {"emulated", "cpu"}) {
+    PlannedCell cell = small_plan().cells.front();
+    cell.key.backend = backend;
+    cell.options.rounds = 0;
+    CellRecord record;
+    record.key = cell.key;
+    record.verdict = Verdict::passed();
+    store.put(record, run);
+    BOOST_TEST(is_complete(cell));
+    cell.options.sanitize = true;
+    BOOST_TEST(is_complete(cell) == (cell.key.backend == "cpu"));
+    record.sanitized = true;
+    store.put(record, run);
+    BOOST_TEST(is_complete(cell));
+    cell.options.sanitize = false;
+    BOOST_TEST(is_complete(cell));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_above_the_peak_is_suspect) {
   CellRecord record;
   record.verdict = Verdict::passed();
