@@ -20,7 +20,7 @@ Backend& find_backend(std::string_view name) {
     if (backend->name() == name) return *backend;
     known.append(known.empty() ? "" : " ").append(backend->name());
   }
-  complain("--backend", fmt::format("'{}' is unknown", name), fmt::format("known are {}", known));
+  throw Error(fmt::format("backend '{}' is unknown; known are {}", name, known));
 }
 
 }  // namespace attest

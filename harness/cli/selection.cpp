@@ -179,7 +179,11 @@ class Selector {
                     const std::string& place) {
     Fitted fitted;
     PartialProblem partial = said;
-    infer_problem(variant, arrays, partial);
+    try {
+      infer_problem(variant, arrays, partial);
+    } catch (const Error& error) {
+      throw Error(fmt::format("{}: {}", place, error.what()));
+    }
     fitted.problem = partial.complete(place);
     fitted.inputs = inputs_from_file(arrays, variant, fitted.problem, place);
     fitted.unknown = unknown_arrays(arrays, variant, fitted.problem).size();
@@ -194,7 +198,8 @@ class Selector {
     std::vector<PlannedCell> candidates;
     const Variant* judge = nullptr;
     Fitted judged;
-    std::optional<Error> first_error;
+    std::optional<Error> error_of_closest;
+    std::size_t fewest_unknown = 0;
     for (const RegisteredVariant& registered : registered_variants()) {
       const Variant& variant = *registered.variant;
       if (expected && !variant.is_softmax) continue;
@@ -202,7 +207,13 @@ class Selector {
       try {
         fitted = fit(variant, arrays, said, place);
       } catch (const Error& error) {
-        if (!first_error || variant.name == "standard") first_error = error;
+        // The variant that knows most of the file's arrays is the one that was meant.
+        const std::size_t unknown = unknown_arrays(arrays, variant, Problem()).size();
+        if (!error_of_closest || unknown < fewest_unknown ||
+            (unknown == fewest_unknown && variant.name == "standard")) {
+          error_of_closest = error;
+          fewest_unknown = unknown;
+        }
         continue;
       }
       const Presence presence = presence_of(fitted.inputs.views());
@@ -223,7 +234,7 @@ class Selector {
         judged = std::move(fitted);
       }
     }
-    if (candidates.empty() && first_error) throw Error(fmt::format("{}: {}", place, first_error->what()));
+    if (candidates.empty() && error_of_closest) throw *error_of_closest;
     if (judge != nullptr) {
       judge_reference(*judge, judged, arrays, inputs, place, expected);
     } else {

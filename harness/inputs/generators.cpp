@@ -272,7 +272,7 @@ const InputKind& find_input_kind(std::string_view name) {
     std::string known;
     for (const InputKind& kind : kinds)
       known += fmt::format("{}{}", known.empty() ? "" : ", ", kind.name);
-    complain("inputs", fmt::format("'{}' is no kind of input", name), fmt::format("give one of {}", known));
+    throw Error(fmt::format("'{}' is no kind of input; give one of {}", name, known));
   }
   return *place;
 }

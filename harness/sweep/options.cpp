@@ -80,8 +80,7 @@ const std::array<Setter, 10> setters{
         for (const std::string& name : options.backends) {
           try {
             const Support available = find_backend(name).available();
-            if (!available)
-              complain("backend", name + ": " + available.reason, "see `attest doctor`", ExitCode::no_backend);
+            if (!available) complain(name, available.reason, "see `attest doctor`", ExitCode::no_backend);
           } catch (const Error& error) {
             throw Error(fmt::format("{}: {}", text.place, error.what()), error.code());
           }
