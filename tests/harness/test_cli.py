@@ -1,7 +1,6 @@
 """The command line as its users meet it: lists, checks, JSON keys, exit codes, a table of wrong input (each must be one
 line on standard error, with its code, and leave nothing behind), and a sweep that is killed and goes on."""
 
-import argparse
 import json
 import os
 import pathlib
@@ -9,15 +8,11 @@ import re
 import signal
 import sqlite3
 import subprocess
-import sys
-import tempfile
 import time
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--attest", required=True)
-parser.add_argument("--build")
-options = parser.parse_args()
-options.attest = os.path.abspath(options.attest)
+import numpy
+
+from command_line import expect, options, refuses, run, run_tests
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 ALWAYS = "kernel backend problem inputs verdict reason rows_checked max_abs_error rmse error_over_bound".split()
@@ -33,34 +28,12 @@ kernels = ["standard/*", "flash2/cpu_tiled"]
 problem = "hq2 d32"
 axes = { sq = "8:64:8" }
 """
-failures = []
-
-
-def run(*arguments, environment=None, **more):
-    return subprocess.run([options.attest, *arguments], capture_output=True, text=True, timeout=120,
-                          env={**os.environ, **(environment or {})}, **more)
-
-
-def expect(condition, what):
-    if not condition:
-        failures.append(what)
-        print("FAILED:", what)
 
 
 def passes(*arguments, **more):
     result = run(*arguments, **more)
     expect(result.returncode == 0, f"{arguments} ends with {result.returncode}: {result.stderr}")
     return result.stdout
-
-
-def refuses(code, words, *arguments, **more):
-    """One line on standard error that begins with `attest: ` and has the words; nothing on standard output."""
-    result = run(*arguments, **more)
-    expect(result.returncode == code, f"{arguments} ends with {result.returncode}, not {code}: {result.stderr}")
-    expect(re.fullmatch(r"attest: [^\n]+\n", result.stderr), f"{arguments} is no one-line error: {result.stderr!r}")
-    for word in words if isinstance(words, list) else [words]:
-        expect(word in result.stderr, f"{arguments} does not say {word!r}: {result.stderr!r}")
-    expect(result.stdout == "", f"{arguments} prints {result.stdout!r}")
 
 
 def test_lists_name_what_there_is():
@@ -106,7 +79,11 @@ def test_bench_times_what_passed():
     expect(len(records) == 2, "two kernels are asked for")
     for record in records:
         expect(set(ALWAYS + TIMED) <= set(record), f"keys are {list(record)}")
-        expect(record["seconds_ci_low"] <= record["seconds_median"] <= record["seconds_ci_high"], "the interval")
+        low, high = record["seconds_ci_low"], record["seconds_ci_high"]
+        if record["samples"] >= 6:
+            expect(low <= record["seconds_median"] <= high, "the interval")
+        else:  # a machine so busy that the time was up
+            expect(low is None and high is None, "no interval of so few samples")
         expect(len(record["rounds"]) == 2 and record["samples"] == sum(len(r["seconds"]) for r in record["rounds"]),
                "raw samples are kept")
         expect(record["workspace_bytes_measured"] == record["workspace_bytes_predicted"], "the workspace")
@@ -118,6 +95,20 @@ def test_tensor_files_bring_their_sizes_and_expected_values():
     kernels = {record["kernel"]: record for record in records}
     expect(kernels["reference"]["verdict"] == "passed", "the reference agrees with the file's out")
     expect(kernels["flash2/cpu_tiled"]["problem"].startswith("b1 hq12 sq512 d32"), "sizes are those of the tensors")
+
+
+def test_a_tensor_file_that_does_not_fit_is_held_against_the_variant_that_was_meant(folder):
+    module = SOURCE / "harness/inputs/minilm/module_layer1.npz"
+    refuses(2, ["module_layer1.npz: ", "hq=12", "hq5"], "check", "hq5", "--tensors", module)
+    arrays = dict(numpy.load(module))
+    del arrays["w_q"]
+    numpy.savez(folder / "module.npz", **arrays)
+    refuses(2, ["module.npz: ", "no tensor is named 'w_q'"], "check", "--tensors", folder / "module.npz")
+    tokens = numpy.zeros((1, 2, 4, 32), numpy.int32)
+    numpy.savez(folder / "whole.npz", q=tokens, k=tokens, v=tokens)
+    refuses(2, "whole.npz: array 'q': is of type i64", "check", "--tensors", folder / "whole.npz")
+    numpy.savez(folder / "alone.npz", k=tokens, v=tokens)
+    refuses(2, "alone.npz: tensors: no tensor is named 'q'", "check", "--tensors", folder / "alone.npz")
 
 
 def test_expected_values_that_are_not_compared_are_named():
@@ -161,8 +152,8 @@ def test_wrong_input_is_one_line_with_its_code():
         ("check", "hq64 sq262144 d128", "--memory-limit", "1GiB"): ["needs", "GiB", "--memory-limit"],
         ("check", "sq8", "--memory-limit", "lots"): ["--memory-limit", "lots"],
         ("check", "sq8", "--kernel", "flash9"): "flash9",
-        ("check", "sq8", "--backend", "gpu"): "gpu",
-        ("check", "sq8", "--inputs", "noise"): ["noise", "normal"],
+        ("check", "sq8", "--backend", "gpu"): "--backend: backend 'gpu' is unknown",
+        ("check", "sq8", "--inputs", "noise"): ["--inputs: 'noise' is no kind of input", "normal"],
         ("check", "sq8", "--threads", "0"): ["--threads", "'0'"],
         ("check", "sq8", "--seed", "-1"): "--seed",
         ("check", "--level", "hard"): ["hard", "smoke"],
@@ -194,6 +185,8 @@ def test_wrong_files_are_named_and_nothing_is_left(folder):
     good = write("good.toml", SWEEP)
     refuses(2, "--shard", "sweep", good, "--shard", "3/2", cwd=folder)
     refuses(2, "--filter", "sweep", good, "--filter", "(", cwd=folder)
+    refuses(2, "--filter: 'flash9' matches none of 24 cells", "sweep", good, "--filter", "flash9", cwd=folder)
+    refuses(2, "'flash9' matches none", "sweep", good, "--filter", "flash9", "--dry-run", cwd=folder)
     refuses(2, "--set", "sweep", good, "--set", "sq=x", cwd=folder)
     refuses(4, ["is a folder", str(folder)], "sweep", good, "--store", str(folder))
     refuses(4, "absent/s.db", "sweep", good, "--store", str(folder / "absent/s.db"))
@@ -281,14 +274,4 @@ def test_a_killed_sweep_completes_only_what_was_missing(folder):
            "the report is named")
 
 
-for name, test in list(globals().items()):
-    if name.startswith("test_"):
-        start = time.time()
-        if "folder" in test.__code__.co_varnames[:test.__code__.co_argcount]:
-            with tempfile.TemporaryDirectory() as made:
-                test(pathlib.Path(made))
-        else:
-            test()
-        print(f"{time.time() - start:6.2f} s  {name}")
-print(f"{len(failures)} failures")
-sys.exit(1 if failures else 0)
+run_tests(globals())

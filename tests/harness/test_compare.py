@@ -2,22 +2,13 @@
 """attest compare on two stores: the same store changes nothing; times made slower by hand, a result made wrong, a cell taken
 away are each found and fail the command only where --fail-on says so; wrong use is one line."""
 
-import argparse
 import json
-import os
 import pathlib
-import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--attest", required=True)
-parser.add_argument("--build")
-options = parser.parse_args()
-options.attest = os.path.abspath(options.attest)
+from command_line import expect, finish, refuses, run
 
 SWEEP = """
 rounds = 3
@@ -29,28 +20,6 @@ kernels = ["standard/cpu_naive", "flash2/cpu_tiled"]
 problem = "hq2 d32"
 axes = { sq = [16, 32] }
 """
-passed = 0
-failures = []
-
-
-def expect(condition, what):
-    global passed
-    if condition:
-        passed += 1
-    else:
-        failures.append(what)
-        print("FAILED:", what)
-
-
-def run(*arguments):
-    return subprocess.run([options.attest, *map(str, arguments)], capture_output=True, text=True, timeout=120)
-
-
-def refused(code, words, *arguments):
-    result = run(*arguments)
-    expect(result.returncode == code, f"{arguments} ends with {result.returncode}, not {code}: {result.stderr}")
-    expect(re.fullmatch(r"attest: [^\n]+\n", result.stderr) and words in result.stderr,
-           f"{arguments}: no one-line error with '{words}': {result.stderr!r}")
 
 
 def edited(source, target, *statements):
@@ -120,10 +89,9 @@ with tempfile.TemporaryDirectory() as name:
     expect("slower" in table and "B / A" in table and table.count("commit ") == 2, f"the table says what it compares: {table}")
 
     empty = edited(a, folder / "empty.db", "DELETE FROM samples", "DELETE FROM rounds", "DELETE FROM cells")
-    refused(2, "shares no cell", "compare", a, empty)
-    refused(2, "second store", "compare", a)
-    refused(2, "'fast' is unknown", "compare", a, slow, "--fail-on", "fast")
-    refused(4, "nowhere.db", "compare", a, folder / "nowhere.db")
+    refuses(2, "shares no cell", "compare", a, empty)
+    refuses(2, "second store", "compare", a)
+    refuses(2, "'fast' is unknown", "compare", a, slow, "--fail-on", "fast")
+    refuses(4, "nowhere.db", "compare", a, folder / "nowhere.db")
 
-print(f"{passed} passed, {len(failures)} failed")
-sys.exit(1 if failures else 0)
+finish()

@@ -1,22 +1,15 @@
 """`attest emulate` as its users meet it: arrays in and out, scalars, blobs with addresses put in, findings and faults with
 their exit codes, and a table of wrong input, each one line that names the place, and no file left behind."""
 
-import argparse
 import json
-import os
 import pathlib
 import re
-import subprocess
-import sys
 import tempfile
 
 import numpy
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--attest", required=True)
-parser.add_argument("--build")
-options = parser.parse_args()
-options.attest = os.path.abspath(options.attest)
+import command_line
+from command_line import expect, run_tests
 
 HEADER = ".version 8.0\n.target sm_80\n.address_size 64\n"
 INDEX = """
@@ -67,13 +60,6 @@ DONE:
 TWO = HEADER + """.visible .entry forever() { LOOP: bra LOOP; }
 .visible .entry dies() { trap; }
 """
-failures = []
-
-
-def expect(condition, what):
-    if not condition:
-        failures.append(what)
-        print("FAILED:", what)
 
 
 class Folder:
@@ -95,8 +81,7 @@ class Folder:
         return {path.name for path in self.path.iterdir()}
 
     def run(self, *arguments):
-        return subprocess.run([options.attest, "emulate", *map(str, arguments)], capture_output=True, text=True, timeout=120,
-                              cwd=self.path)
+        return command_line.run("emulate", *arguments, cwd=self.path)
 
     def passes(self, *arguments):
         result = self.run(*arguments, "--json")
@@ -119,12 +104,7 @@ class Folder:
 
     def refuses(self, words, *arguments, code=2):
         before = self.names()
-        result = self.run(*arguments)
-        expect(result.returncode == code, f"{arguments} ends with {result.returncode}, not {code}: {result.stderr}")
-        expect(re.fullmatch(r"attest: [^\n]+\n", result.stderr), f"{arguments} is no one-line error: {result.stderr!r}")
-        for word in words:
-            expect(word in result.stderr, f"{arguments} does not say {word!r}: {result.stderr!r}")
-        expect(result.stdout == "", f"{arguments} prints {result.stdout!r}")
+        command_line.refuses(code, words, "emulate", *arguments, cwd=self.path)
         expect(self.names() == before, f"{arguments} leaves {self.names() - before}")
 
 
@@ -267,11 +247,4 @@ def test_wrong_input_is_named():
     folder.refuses(["nowhere/out.npy", "cannot be written"], *scale_arguments(out="out:f32:100=nowhere/out.npy"), code=4)
 
 
-tests = [test for name, test in list(globals().items()) if name.startswith("test_")]
-failed = 0
-for test in tests:
-    before = len(failures)
-    test()
-    failed += len(failures) > before
-print(f"{len(tests) - failed} passed, {failed} failed")
-sys.exit(1 if failed else 0)
+run_tests(globals())
