@@ -11,9 +11,8 @@ import shutil
 import subprocess
 import sys
 
-from commands import run
+from commands import ROOT, configure, run
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 SWEEP = """
 rounds = 1
@@ -32,7 +31,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--attest")
     parser.add_argument("--build", required=True)
-    house = pathlib.Path(parser.parse_args().build) / "house"
+    outer = pathlib.Path(parser.parse_args().build)
+    house = outer / "house"
     source, build = house / "source", house / "build"
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
@@ -53,8 +53,8 @@ def main():
     status = run("git", "status", "--porcelain", cwd=source).split()
     assert status == ["??", "variants/throwaway/"], f"git sees more than the folder: {status}"
 
-    # The seams are what is tested, so the build is quick and not optimised.
-    run("cmake", "-S", source, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O1", cwd=source)
+    # The seams are what is tested: what was compiled outside is not compiled again.
+    configure(source, build, outer, "-DATTEST_NVCC=none")
     run("cmake", "--build", build, "--target", "attest", "test_variant_throwaway", cwd=source)
     attest = build / "attest"
 

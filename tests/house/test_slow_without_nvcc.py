@@ -6,9 +6,8 @@ import pathlib
 import subprocess
 import sys
 
-from commands import run
+from commands import ROOT, configure, run
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 CLI_TEST = ROOT / "tests" / "harness" / "test_cuda_cli.py"
 
 
@@ -16,9 +15,9 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--attest")
     parser.add_argument("--build", required=True)
-    build = pathlib.Path(parser.parse_args().build) / "without_nvcc"
-    configured = run("cmake", "-S", ROOT, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
-                     "-DCMAKE_CXX_FLAGS=-O1", "-DATTEST_NVCC=none", "-DATTEST_BUILD_TESTS=OFF")
+    outer = pathlib.Path(parser.parse_args().build)
+    build = outer / "without_nvcc"
+    configured = configure(ROOT, build, outer, "-DATTEST_NVCC=none", "-DATTEST_BUILD_TESTS=OFF")
     assert "CUDA kernels: absent" in configured, "configuring does not say that they are absent"
     run("cmake", "--build", build)
     attest = build / "attest"
