@@ -36,18 +36,6 @@ Entry passes_entry(const View& view, const DeviceCounts& counts) {
   return ratio_entry(counts.global_load_bytes - q, kv_cache_bytes(problem), "no keys");
 }
 
-std::size_t distinct_lengths(const std::vector<GrowthPoint>& points) {
-  std::set<double> lengths;
-  for (const GrowthPoint& point : points)
-    lengths.insert(point.length);
-  return lengths.size();
-}
-
-Entry exponent_entry(const std::vector<GrowthPoint>& points) {
-  if (distinct_lengths(points) < 3) return Missing{"under 3 lengths"};
-  return number_entry(fit_power(points).exponent);
-}
-
 void add_point(std::vector<GrowthPoint>& points, double length, double cost) {
   if (cost > 0) points.push_back({.length = length, .samples = {cost}, .width = 0});
 }

@@ -1,6 +1,5 @@
 // How time, work and workspace grow with the length: exponents with intervals.
 #include <fmt/format.h>
-#include <map>
 
 #include "harness/measure/growth.hpp"
 #include "reports/build_parts.hpp"
@@ -11,22 +10,9 @@ namespace {
 
 constexpr std::size_t least_lengths = 3;
 
-std::size_t distinct_lengths(const std::vector<GrowthPoint>& points) {
-  std::map<double, int> lengths;
-  for (const GrowthPoint& point : points)
-    ++lengths[point.length];
-  return lengths.size();
-}
-
-void add_fit(const std::vector<GrowthPoint>& points, bool sampled, std::vector<Entry>& row) {
-  if (distinct_lengths(points) < least_lengths) {
-    row.emplace_back(Missing{"under 3 lengths"});
-    if (sampled) row.insert(row.end(), {Missing{}, Missing{}, Missing{}});
-    return;
-  }
+void add_fit(const std::vector<GrowthPoint>& points, std::vector<Entry>& row) {
   const PowerFit fit = fit_power(points);
   row.push_back(number_entry(fit.exponent));
-  if (!sampled) return;
   if (fit.exponent_interval) {
     row.push_back(number_entry(fit.exponent_interval->low));
     row.push_back(number_entry(fit.exponent_interval->high));
@@ -43,6 +29,11 @@ Entry best_law(const std::vector<GrowthPoint>& points) {
 }
 
 }  // namespace
+
+Entry exponent_entry(const std::vector<GrowthPoint>& points) {
+  if (distinct_lengths(points) < least_lengths) return Missing{"under 3 lengths"};
+  return number_entry(fit_power(points).exponent);
+}
 
 Section growth_section(const Study& study) {
   Section section{.id = "growth", .title = "Growth", .blocks = {}};
@@ -82,13 +73,9 @@ Section growth_section(const Study& study) {
     std::vector<Entry> row = {code_entry(views.front()->record->key.kernel), code_entry(views.front()->family),
                               code_entry(fmt::format("{} to {} ({})", format_length(views.front()->length),
                                                      format_length(views.back()->length), distinct_lengths(time)))};
-    add_fit(time, true, row);
-    add_fit(work, false, row);
-    if (space.empty()) {
-      row.emplace_back(Missing{"no workspace"});
-    } else {
-      add_fit(space, false, row);
-    }
+    add_fit(time, row);
+    row.push_back(exponent_entry(work));
+    row.push_back(space.empty() ? Missing{"no workspace"} : exponent_entry(space));
     row.push_back(best_law(time));
     table.rows.push_back(std::move(row));
   }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/measure/growth.hpp"
 #include "harness/measure/peaks.hpp"
 #include "reports/build.hpp"
 #include "reports/contest.hpp"
@@ -24,6 +25,9 @@ Section winners_section(const std::vector<FamilyContest>& contests);
 
 /// Time, rate, share of the peak and workspace over length; window and head sweeps.
 Section scaling_section(const Study& study);
+
+/// The exponent of exact counts over the lengths, or that there are too few.
+Entry exponent_entry(const std::vector<GrowthPoint>& points);
 
 /// Fitted exponents of time, FLOPs and workspace over length.
 Section growth_section(const Study& study);

@@ -125,8 +125,7 @@ Comparison compare_samples(std::span<const double> first, std::span<const double
   ratios.reserve(options.resamples);
   for (std::size_t draw = 0; draw < options.resamples; ++draw)
     ratios.push_back(median(resample(second, generator)) / median(resample(first, generator)));
-  const double outside = (1.0 - options.confidence) / 2.0;
-  comparison.ratio_interval = {.low = quantile(ratios, outside), .high = quantile(ratios, 1.0 - outside)};
+  comparison.ratio_interval = percentile_interval(ratios, options.confidence);
   return comparison;
 }
 

@@ -13,6 +13,13 @@
 
 namespace attest {
 
+std::size_t distinct_lengths(std::span<const GrowthPoint> points) {
+  std::set<double> lengths;
+  for (const GrowthPoint& point : points)
+    lengths.insert(point.length);
+  return lengths.size();
+}
+
 namespace {
 
 void require_points(std::span<const GrowthPoint> points) {
@@ -27,13 +34,6 @@ void require_points(std::span<const GrowthPoint> points) {
       }
     }
   }
-}
-
-std::size_t distinct_lengths(std::span<const GrowthPoint> points) {
-  std::set<double> lengths;
-  for (const GrowthPoint& point : points)
-    lengths.insert(point.length);
-  return lengths.size();
 }
 
 double mean(std::span<const double> values) {
@@ -91,11 +91,6 @@ std::vector<double> resampled_log_medians(std::span<const GrowthPoint> points, G
   for (const GrowthPoint& point : points)
     logs.push_back(std::log(median(resample(point.samples, generator))));
   return logs;
-}
-
-Interval percentile_interval(std::span<const double> values, double confidence) {
-  const double tail = (1 - confidence) / 2;
-  return {.low = quantile(values, tail), .high = quantile(values, 1 - tail)};
 }
 
 /// Residuals blown up to the spread that they would have had without pulling the line towards themselves, centred.

@@ -19,6 +19,9 @@ struct GrowthPoint {
   double width = 0;
 };
 
+/// How many lengths there are, whatever the widths.
+std::size_t distinct_lengths(std::span<const GrowthPoint> points);
+
 /// cost = coefficient * length^exponent, by least squares on the logarithms of the medians.
 struct PowerFit {
   double exponent = 0;

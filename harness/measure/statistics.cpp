@@ -54,6 +54,11 @@ double quantile(std::span<const double> samples, double probability) {
   return std::lerp(ordered[below], ordered[below + 1], position - static_cast<double>(below));
 }
 
+Interval percentile_interval(std::span<const double> samples, double confidence) {
+  const double tail = (1 - confidence) / 2;
+  return {.low = quantile(samples, tail), .high = quantile(samples, 1 - tail)};
+}
+
 std::optional<MedianRanks> median_ranks(std::size_t count, double confidence) {
   require_probability(confidence);
   // log P(Binomial(count, 1/2) = k), from k = 0 upwards; in logarithms, for 2^-count underflows from 1075 on.
@@ -137,8 +142,7 @@ Interval bootstrap_median(std::span<const double> samples, const BootstrapOption
   std::vector<double> medians(options.resamples);
   for (double& value : medians)
     value = median(resample(samples, generator));
-  const double tail = (1 - options.confidence) / 2;
-  return {.low = quantile(medians, tail), .high = quantile(medians, 1 - tail)};
+  return percentile_interval(medians, options.confidence);
 }
 
 }  // namespace attest

@@ -27,6 +27,9 @@ double median(std::span<const double> samples);
 /// probability: 0 to 1.
 double quantile(std::span<const double> samples, double probability);
 
+/// The quantiles that leave (1 - confidence) / 2 outside on either side.
+Interval percentile_interval(std::span<const double> samples, double confidence);
+
 /// Ranks (1-based) of the order statistics that bound the median, and the exact probability that they do.
 struct MedianRanks {
   std::size_t low = 0;
