@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "harness/backends/backend.hpp"
 #include "harness/core/registry.hpp"
@@ -18,20 +19,25 @@ namespace attest::test {
 inline constexpr std::string_view contract_backend = ATTEST_CONTRACT_BACKEND;
 inline constexpr bool on_cpu = contract_backend == "cpu";
 
-/// One kernel on one problem, as the harness would run it: inputs generated, kernel run once, every row judged.
+/// One kernel on one problem, as the harness would run it: inputs given or generated, kernel run once, every row
+/// judged.
 struct Cell {
-  Cell(const KernelEntry& kernel, const Problem& cell_problem, std::string_view kind, int threads = 2,
-       std::uint64_t seed = 1, const DeviceOptions& options = {.sanitize = true})
+  Cell(const KernelEntry& kernel, const Problem& cell_problem, TensorStorage cell_inputs, std::string_view backend,
+       int threads, const DeviceOptions& options)
       : entry(kernel),
         problem(cell_problem),
-        storage(generate_inputs(kind, *kernel.variant, problem, seed)),
+        storage(std::move(cell_inputs)),
         inputs(storage.views()),
-        execution(
-            find_backend(contract_backend).prepare(*entry.variant, *entry.kernel, problem, inputs, threads, options)) {
+        execution(find_backend(backend).prepare(*entry.variant, *entry.kernel, problem, inputs, threads, options)) {
     execution->run();
   }
+  Cell(const KernelEntry& kernel, const Problem& cell_problem, std::string_view kind, int threads = 2,
+       std::uint64_t seed = 1, const DeviceOptions& options = {.sanitize = true})
+      : Cell(kernel, cell_problem, generate_inputs(kind, *kernel.variant, cell_problem, seed), contract_backend,
+             threads, options) {}
   Cell(const Cell&) = delete;
 
+  /// Every row against the oracle, and the first finding of the emulator's checks as a failure.
   Verification judge() {
     const auto oracle = make_oracle(*entry.variant, problem, inputs, execution->outputs());
     VerifyOptions options;
