@@ -109,6 +109,20 @@ BOOST_AUTO_TEST_CASE(inlined_calls_have_limits) {
                 "test.ptx:6: more than 256 calls inside each other, in 'call.uni f0'");
 }
 
+BOOST_AUTO_TEST_CASE(a_modules_functions_have_a_limit_together) {
+  const std::string callers =
+      repeated(300, [](int index) { return ".func g" + std::to_string(index) + "() { call.uni f14; ret; }\n"; });
+  check_refused(entry("", functions(15, 2) + callers),
+                "test.ptx:6: more than 4194304 instructions in the module's functions after inlining");
+}
+
+BOOST_AUTO_TEST_CASE(parameters_of_a_function_have_a_limit) {
+  check_refused(entry("", ".func f(.param .b32 p" +
+                              repeated(4096, [](int index) { return ",\n.param .b32 p" + std::to_string(index); }) +
+                              ") { ret; }\n"),
+                "test.ptx:4100: f has more than 4096 parameters");
+}
+
 BOOST_AUTO_TEST_CASE(targets_of_indexed_branches_have_a_limit) {
   const auto label = [](int index) { return "L" + std::to_string(index); };
   check_refused(entry("\nT: .branchtargets L" + repeated(2000, [&](int index) { return ", " + label(index); }) + ";\n" +

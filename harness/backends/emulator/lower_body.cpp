@@ -40,6 +40,8 @@ Instruction& Lowering::put(const Form& form, std::span<const Reference> referenc
     instruction.target = form.members ? static_cast<std::uint32_t>(*form.members) : no_members;
   if (draft_.code.size() > most_instructions)
     refuse(fmt::format("more than {} instructions after inlining", most_instructions));
+  if (++context_.instructions > most_module_instructions)
+    refuse(fmt::format("more than {} instructions in the module's functions after inlining", most_module_instructions));
   if (draft_.constants.size() > most_constant_slots)
     refuse(fmt::format("more than {} slots of constants after inlining", most_constant_slots));
   return instruction;

@@ -19,6 +19,7 @@ namespace attest::emulator {
 
 // What one entry may take after inlining. Several times what any compiler's output needs, and what a host can hold.
 inline constexpr std::size_t most_instructions = std::size_t{1} << 20;
+inline constexpr std::size_t most_module_instructions = std::size_t{1} << 22;  // of all its functions together
 inline constexpr std::size_t most_registers = std::size_t{1} << 22;
 inline constexpr std::size_t most_branch_targets = std::size_t{1} << 20;
 inline constexpr std::size_t most_constant_slots = constant_operand - 1;  // the last stands for absent operands
@@ -87,6 +88,7 @@ struct ModuleContext {
   std::unordered_map<std::string_view, FunctionFacts>* functions = nullptr;
   const std::vector<const SyntaxVariable*>* shared_variables = nullptr;  ///< Symbol::index of module-level .shared
   FormCache* forms = nullptr;
+  std::size_t instructions = 0;  ///< lowered so far
 };
 
 /// The form of an external function's call: results, then arguments. Null where it is unknown.

@@ -73,6 +73,7 @@ class Parser {
 
 /// Largest number of elements, registers and the like that a text may ask for: above it is a mistake, or an attack.
 inline constexpr std::int64_t count_limit = std::int64_t{1} << 20;
+inline constexpr std::size_t parameters_limit = 4096;
 inline constexpr std::int64_t variable_bytes_limit = std::int64_t{1} << 32;
 inline constexpr std::int64_t initialised_bytes_limit = std::int64_t{1} << 28;
 

@@ -86,6 +86,8 @@ std::vector<SyntaxVariable> Parser::read_parameters(std::string_view of) {
   do {
     SyntaxVariable parameter;
     parameter.line = lexer_.peek().line;
+    if (parameters.size() == parameters_limit)
+      lexer_.fail(parameter.line, fmt::format("{} has more than {} parameters", shown(of), parameters_limit));
     if (lexer_.accept_dotted("param")) {
       parameter.space = Space::param;
     } else if (!lexer_.accept_dotted("reg")) {
