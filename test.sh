@@ -10,7 +10,7 @@ usage: ./test.sh [--slow | --all | --upstream] [--preset dev|asan|tsan]
 Installs missing Debian or Ubuntu packages (apt, as root or through sudo; says so first), builds and runs all tests but
 those labelled slow or upstream.
 
-  --slow         only the slow tests: the default sweep end to end, the house test, headers compiled alone
+  --slow         only the slow tests: the house test, headers compiled alone, a build without nvcc, newer architectures
   --all          the default tests and the slow ones
   --upstream     only FlashAttention-2 and Triton on the emulator: fetches both from PyPI (300 MB, kept in build/), compiles
   --preset NAME  dev (default), asan (AddressSanitizer and UndefinedBehaviorSanitizer) or tsan (ThreadSanitizer)
