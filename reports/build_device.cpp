@@ -191,19 +191,20 @@ Section device_section(const Study& study) {
       true});
   section.blocks.emplace_back(io_table(study));
   PlannedFigure figure = plan_figure(
-      study, {.id = "bytes_over_length",
-              .title = "Bytes moved over length (counted)",
-              .caption = "32-byte sectors of global memory that loads, stores and atomics touch, before any cache.",
-              .x = {.label = "sequence length",
-                    .unit = "tokens",
-                    .scale = Scale::log2,
-                    .quantity = Quantity::length,
-                    .ticks = {}},
-              .y = {.label = "bytes moved", .unit = "B", .scale = Scale::log10, .quantity = Quantity::bytes, .ticks = {}},
-              .group = moved_group,
-              .place = moved_place,
-              .measure = measure_moved,
-              .most_panels = 6});
+      study,
+      {.id = "bytes_over_length",
+       .title = "Bytes moved over length (counted)",
+       .caption = "32-byte sectors of global memory that loads, stores and atomics touch, before any cache.",
+       .x = {.label = "sequence length",
+             .unit = "tokens",
+             .scale = Scale::log2,
+             .quantity = Quantity::length,
+             .ticks = {}},
+       .y = {.label = "bytes moved", .unit = "B", .scale = Scale::log10, .quantity = Quantity::bytes, .ticks = {}},
+       .group = moved_group,
+       .place = moved_place,
+       .measure = measure_moved,
+       .most_panels = 6});
   if (figure.any) section.blocks.emplace_back(std::move(figure.figure));
   Table resources = resource_table(study);
   if (!resources.rows.empty()) section.blocks.emplace_back(std::move(resources));

@@ -188,7 +188,8 @@ BOOST_AUTO_TEST_CASE(warps_that_spin_for_one_another_take_turns) {
   BOOST_TEST(done.words[0] == 4u);
 }
 
-// Lanes 16 to 31 hold %r5 and wait far behind, while the others write 64-bit registers that are dead where %r5 is alive.
+// Lanes 16 to 31 hold %r5 and wait far behind, while the others write 64-bit registers that are dead where %r5 is
+// alive.
 BOOST_AUTO_TEST_CASE(a_pair_written_by_some_lanes_does_not_reach_a_word_that_others_hold) {
   const auto done = run_body(std::string(R"(
     setp.lt.u32 %p1, %tid, 16;
