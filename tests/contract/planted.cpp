@@ -179,15 +179,17 @@ std::string with_changed(const std::string& ptx, const std::string& opcode, std:
   return changed;
 }
 
-std::string compile_with(const std::string& header, const std::string& from, const std::string& to) {
+std::string compile_with(const std::string& header, const std::vector<std::pair<std::string, std::string>>& changes) {
   namespace fs = std::filesystem;
   const fs::path source = ATTEST_SOURCE_DIR;
   const fs::path folder = fs::temp_directory_path() / ("attest_planted_" + std::to_string(getpid()));
   fs::create_directories((folder / header).parent_path());
   std::string text = read_file(source / header);
-  const std::size_t at = text.find(from);
-  if (at == std::string::npos) throw std::runtime_error(header + " no longer holds '" + from + "'");
-  text.replace(at, from.size(), to);
+  for (const auto& [from, to] : changes) {
+    const std::size_t at = text.find(from);
+    if (at == std::string::npos) throw std::runtime_error(header + " no longer holds '" + from + "'");
+    text.replace(at, from.size(), to);
+  }
   std::ofstream(folder / header) << text;
   std::ofstream(folder / "planted.cu")
       << "#include \"variants/common/cuda/mma_attention.cuh\"\nusing namespace attest::cuda;\n"

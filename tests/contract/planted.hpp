@@ -49,9 +49,9 @@ std::vector<Found> instructions(const std::string& ptx, const std::string& opcod
 std::string with_changed(const std::string& ptx, const std::string& opcode, std::size_t index,
                          const std::function<std::string(std::string)>& change);
 
-/// PTX of the kernel, compiled now with one of its headers changed: `from`, which stands in it once, becomes `to`.
-/// Throws std::runtime_error with what nvcc said.
-std::string compile_with(const std::string& header, const std::string& from, const std::string& to);
+/// PTX of the kernel, compiled now with one of its headers changed: the first text of each pair, which stands in it
+/// once, becomes the second. Throws std::runtime_error with what nvcc said.
+std::string compile_with(const std::string& header, const std::vector<std::pair<std::string, std::string>>& changes);
 /// Name of the entry that compile_with makes.
 extern const char* const compiled_entry;
 

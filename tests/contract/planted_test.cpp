@@ -200,8 +200,8 @@ BOOST_AUTO_TEST_CASE(a_store_one_past_the_end_is_out_of_bounds) {
 
 BOOST_AUTO_TEST_CASE(an_unswizzled_tile_costs_eight_wavefronts_for_one) {
   if (kernel_text().empty()) return;
-  const std::string sound = compile_with("variants/common/cuda/swizzle.cuh", "chunk ^ (", "chunk ^ (");
-  const std::string planted = compile_with("variants/common/cuda/swizzle.cuh", "chunk ^ (", "chunk ^ 0 * (");
+  const std::string sound = compile_with("variants/common/cuda/swizzle.cuh", {{"chunk ^ (", "chunk ^ ("}});
+  const std::string planted = compile_with("variants/common/cuda/swizzle.cuh", {{"chunk ^ (", "chunk ^ 0 * ("}});
   const Outcome before = run(sound, compiled_entry, 0);
   const Outcome after = run(planted, compiled_entry, 0);
   BOOST_TEST((before.is_silent() && before.is_right()), before.described());
@@ -216,23 +216,13 @@ BOOST_AUTO_TEST_CASE(an_unswizzled_tile_costs_eight_wavefronts_for_one) {
 BOOST_AUTO_TEST_CASE(a_stride_that_doubles_the_sectors_is_counted) {
   if (kernel_text().empty()) return;
   const char* const header = "variants/common/cuda/tile_load.cuh";
-  const Outcome before = run(compile_with(header, "thread % Chunks;", "thread % Chunks;"), compiled_entry, 0);
+  const char* const row = "int row = static_cast<int>(threadIdx.x) / Chunks;";
+  const char* const chunk = "int chunk = static_cast<int>(threadIdx.x) % Chunks;";
+  const Outcome before = run(compile_with(header, {{row, row}, {chunk, chunk}}), compiled_entry, 0);
   // Neighbouring threads take every other chunk of 16 bytes: a request asks for half of each sector it touches.
-  const Outcome after =
-      run(compile_with(header, "const int chunk = thread % Chunks;",
-                       "const int chunk = thread % 4 * 2 + thread / 32 % 2;\n"
-                       "    const auto place = [&](int n) { return thread / 64 * 8 + thread % 32 / 4 + n * 16; };\n"
-                       "    if (Chunks == 8) {\n"
-                       "      const bool within = chunk * chunk_elements < columns;\n"
-                       "      for (int n = 0; n < Rows / 16; ++n) {\n"
-                       "        const SourceRow<Element> source = row_of(place(n));\n"
-                       "        const bool there = within && source.present;\n"
-                       "        copy_16(to + swizzled<Chunks>(place(n), chunk),\n"
-                       "                there ? source.from + chunk * chunk_elements : source.from, there);\n"
-                       "      }\n"
-                       "      return;\n"
-                       "    }"),
-          compiled_entry, 0);
+  const Outcome after = run(compile_with(header, {{row, "int row = threadIdx.x / 64 * 8 + threadIdx.x % 32 / 4;"},
+                                                  {chunk, "int chunk = threadIdx.x % 4 * 2 + threadIdx.x / 32 % 2;"}}),
+                            compiled_entry, 0);
   BOOST_TEST((before.is_silent() && before.is_right()), before.described());
   BOOST_TEST((after.is_silent() && after.is_right()), "only the counters see it: " << after.described());
   const emulator::Counters& sound = before.result.counters;

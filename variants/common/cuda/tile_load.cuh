@@ -15,29 +15,38 @@ struct SourceRow {
   bool present;
 };
 
+/// What a thread copies of rows of `Chunks` chunks: neighbouring threads take neighbouring chunks, so that a warp's
+/// request asks for whole sectors.
+template <int Chunks>
+struct ThreadPlace {
+  int row = static_cast<int>(threadIdx.x) / Chunks;  ///< and every Threads / Chunks rows on
+  int chunk = static_cast<int>(threadIdx.x) % Chunks;
+};
+
 /// Copies Rows rows of `columns` elements into a swizzled tile of Chunks chunks a row, asynchronously; absent rows and
 /// columns become 0. row_of(n) gives row n. By 16 bytes where every row starts at a multiple of 16 bytes, else by 4.
 template <class Element, int Rows, int Chunks, int Threads, class RowOf>
 __device__ __forceinline__ void copy_tile(unsigned char* tile, int columns, const RowOf& row_of) {
   constexpr int chunk_elements = 16 / static_cast<int>(sizeof(Element));
-  const int thread = static_cast<int>(threadIdx.x);
   const std::uint32_t to = shared_address(tile);
   if (sizeof(Element) == 2 || columns % chunk_elements == 0) {
     static_assert(Threads % Chunks == 0);
     constexpr int rows_at_once = Threads / Chunks;
-    const int chunk = thread % Chunks;
-    const bool inside = chunk * chunk_elements < columns;
+    const ThreadPlace<Chunks> place;
+    const bool inside = place.chunk * chunk_elements < columns;
 #pragma unroll
     for (int n = 0; n < (Rows + rows_at_once - 1) / rows_at_once; ++n) {
-      const int row = thread / Chunks + n * rows_at_once;
+      const int row = place.row + n * rows_at_once;
       if (Rows % rows_at_once != 0 && row >= Rows) break;
       const SourceRow<Element> source = row_of(row);
       const bool present = inside && source.present;
-      copy_16(to + swizzled<Chunks>(row, chunk), present ? source.from + chunk * chunk_elements : source.from, present);
+      copy_16(to + swizzled<Chunks>(row, place.chunk),
+              present ? source.from + place.chunk * chunk_elements : source.from, present);
     }
   } else if constexpr (sizeof(Element) == 4) {
     constexpr int width = Chunks * chunk_elements;
     static_assert(Threads % width == 0);
+    const int thread = static_cast<int>(threadIdx.x);
     const int column = thread % width;
 #pragma unroll 1
     for (int row = thread / width; row < Rows; row += Threads / width) {
@@ -55,11 +64,11 @@ __device__ __forceinline__ void copy_tile(unsigned char* tile, int columns, cons
 template <class Element, int Rows, int Chunks, int Threads>
 class RowTiles {
  public:
-  __device__ RowTiles(const Element* rows, int columns)
-      : from_(reinterpret_cast<const char*>(rows + static_cast<std::int64_t>(row()) * columns) + chunk() * 16),
+  __device__ RowTiles(const Element* rows, int columns, ThreadPlace<Chunks> place = {})
+      : from_(reinterpret_cast<const char*>(rows + static_cast<std::int64_t>(place.row) * columns) + place.chunk * 16),
         row_bytes_(columns * static_cast<int>(sizeof(Element))),
-        rows_(chunk() * 16 < row_bytes_ ? row() : none),
-        to_(swizzled<Chunks>(row(), chunk())) {}
+        rows_(place.chunk * 16 < row_bytes_ ? place.row : none),
+        to_(swizzled<Chunks>(place.row, place.chunk)) {}
 
   /// Rows first .. last - 1; the rest of the tile becomes 0.
   __device__ void copy(std::uint32_t tile, int first, int last) const {
@@ -79,9 +88,6 @@ class RowTiles {
   static constexpr int none = 1 << 30;  // of no row that is there: the chunk lies behind the columns
   static_assert(sizeof(Element) == 2 && Threads % Chunks == 0 && Rows % rows_at_once == 0);
   static_assert((rows_at_once & (rows_at_once - 1)) == 0 && (Chunks != 4 || rows_at_once % 8 == 0));
-
-  __device__ static int row() { return static_cast<int>(threadIdx.x) / Chunks; }
-  __device__ static int chunk() { return static_cast<int>(threadIdx.x) % Chunks; }
 
   const char* from_;  // this thread's chunk of the first row that it copies
   int row_bytes_;
