@@ -89,50 +89,30 @@ std::string key_of(std::string_view opcode, std::span<const std::string_view> mo
   return key + layouts + types;
 }
 
-FormSink make_table(Isa isa) {
+FormSink make_table(std::initializer_list<void (*)(FormSink&)> parts) {
   FormSink sink;
-  switch (isa) {
-    case Isa::portable:
-      add_arithmetic_forms_portable(sink);
-      add_comparison_forms_portable(sink);
-      add_conversion_forms_portable(sink);
-      add_special_forms_portable(sink);
-      add_mma_forms_portable(sink);
-      add_cross_lane_forms_portable(sink);
-      break;
-    case Isa::avx2:
-      add_arithmetic_forms_avx2(sink);
-      add_comparison_forms_avx2(sink);
-      add_conversion_forms_avx2(sink);
-      add_special_forms_avx2(sink);
-      add_mma_forms_avx2(sink);
-      add_cross_lane_forms_avx2(sink);
-      break;
-    case Isa::avx512:
-      add_arithmetic_forms_avx512(sink);
-      add_comparison_forms_avx512(sink);
-      add_conversion_forms_avx512(sink);
-      add_special_forms_avx512(sink);
-      add_mma_forms_avx512(sink);
-      add_cross_lane_forms_avx512(sink);
-      break;
-  }
+  for (const auto add : parts)
+    add(sink);
   sink.sort();
   return sink;
 }
 
+#define ATTEST_TABLE(isa)                                                                                              \
+  make_table({isa::add_arithmetic_forms, isa::add_comparison_forms, isa::add_conversion_forms, isa::add_special_forms, \
+              isa::add_mma_forms, isa::add_cross_lane_forms})
 const FormSink& table_of(Isa isa) {
-  static const FormSink portable = make_table(Isa::portable);
+  static const FormSink portable_table = ATTEST_TABLE(portable);
   if (isa == Isa::avx2) {
-    static const FormSink avx2 = make_table(Isa::avx2);
-    return avx2;
+    static const FormSink avx2_table = ATTEST_TABLE(avx2);
+    return avx2_table;
   }
   if (isa == Isa::avx512) {
-    static const FormSink avx512 = make_table(Isa::avx512);
-    return avx512;
+    static const FormSink avx512_table = ATTEST_TABLE(avx512);
+    return avx512_table;
   }
-  return portable;
+  return portable_table;
 }
+#undef ATTEST_TABLE
 
 }  // namespace
 

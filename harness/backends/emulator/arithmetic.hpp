@@ -54,24 +54,20 @@ class FormSink {
   std::vector<Key> keys_;
 };
 
-void add_arithmetic_forms_portable(FormSink& sink);
-void add_arithmetic_forms_avx2(FormSink& sink);
-void add_arithmetic_forms_avx512(FormSink& sink);
-void add_comparison_forms_portable(FormSink& sink);
-void add_comparison_forms_avx2(FormSink& sink);
-void add_comparison_forms_avx512(FormSink& sink);
-void add_conversion_forms_portable(FormSink& sink);
-void add_conversion_forms_avx2(FormSink& sink);
-void add_conversion_forms_avx512(FormSink& sink);
-void add_special_forms_portable(FormSink& sink);
-void add_special_forms_avx2(FormSink& sink);
-void add_special_forms_avx512(FormSink& sink);
-void add_mma_forms_portable(FormSink& sink);
-void add_mma_forms_avx2(FormSink& sink);
-void add_mma_forms_avx512(FormSink& sink);
-void add_cross_lane_forms_portable(FormSink& sink);
-void add_cross_lane_forms_avx2(FormSink& sink);
-void add_cross_lane_forms_avx512(FormSink& sink);
+// Of each instruction set, in its namespace.
+#define ATTEST_FORMS(isa)                    \
+  namespace isa {                            \
+  void add_arithmetic_forms(FormSink& sink); \
+  void add_comparison_forms(FormSink& sink); \
+  void add_conversion_forms(FormSink& sink); \
+  void add_special_forms(FormSink& sink);    \
+  void add_mma_forms(FormSink& sink);        \
+  void add_cross_lane_forms(FormSink& sink); \
+  }
+ATTEST_FORMS(portable)
+ATTEST_FORMS(avx2)
+ATTEST_FORMS(avx512)
+#undef ATTEST_FORMS
 
 /// Throw KernelFault: `lane` reads `source`, which does not take part; `lane` names `members` and `active` execute.
 [[noreturn]] void fail_inactive_lane(int lane, int source, const char* instruction);

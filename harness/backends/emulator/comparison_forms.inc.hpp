@@ -1,32 +1,12 @@
-// Comparisons, compiled for one instruction set: comparison_<isa>.cpp includes this with ATTEST_ISA defined as
-// its namespace. Nothing here is shared with another instruction set (see arithmetic.hpp).
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <type_traits>
-#include <utility>
+// Comparisons, compiled for one instruction set: comparison_<isa>.cpp includes this.
+#include "harness/backends/emulator/isa_forms.inc.hpp"
 
-#include "harness/backends/emulator/arithmetic.hpp"
-#include "harness/backends/emulator/warp.hpp"
-#if defined(__SSE2__)
-#include <immintrin.h>
-#else
-#include <cfenv>
-#endif
-
-namespace attest::emulator {
-namespace ATTEST_ISA {
-#include "harness/backends/emulator/arithmetic_lanes.inc.hpp"
-//
+namespace attest::emulator::ATTEST_ISA {
 #include "harness/backends/emulator/arithmetic_rounding.inc.hpp"
 //
 #include "harness/backends/emulator/arithmetic_compare.inc.hpp"
-}  // namespace ATTEST_ISA
 
-#define ATTEST_JOIN(name, isa) name##isa
-#define ATTEST_NAMED(name, isa) ATTEST_JOIN(name, isa)
-void ATTEST_NAMED(add_comparison_forms_, ATTEST_ISA)(FormSink& sink) {
-  ATTEST_ISA::add_compare(sink);
+void add_comparison_forms(FormSink& sink) {
+  add_compare(sink);
 }
-
-}  // namespace attest::emulator
+}  // namespace attest::emulator::ATTEST_ISA

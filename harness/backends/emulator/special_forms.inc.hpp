@@ -1,23 +1,7 @@
-// Approximate functions and arithmetic in 16 bits, compiled for one instruction set: special_<isa>.cpp includes this
-// with ATTEST_ISA defined as its namespace. Nothing here is shared with another instruction set (see arithmetic.hpp).
-#include <cstddef>
-#include <cstdint>
-#include <limits>
-#include <type_traits>
-#include <utility>
+// Approximate functions and arithmetic in 16 bits, compiled for one instruction set: special_<isa>.cpp includes this.
+#include "harness/backends/emulator/isa_forms.inc.hpp"
 
-#include "harness/backends/emulator/arithmetic.hpp"
-#include "harness/backends/emulator/warp.hpp"
-#if defined(__SSE2__)
-#include <immintrin.h>
-#else
-#include <cfenv>
-#endif
-
-namespace attest::emulator {
-namespace ATTEST_ISA {
-#include "harness/backends/emulator/arithmetic_lanes.inc.hpp"
-//
+namespace attest::emulator::ATTEST_ISA {
 #include "harness/backends/emulator/arithmetic_rounding.inc.hpp"
 //
 #include "harness/backends/emulator/arithmetic_float_operations.inc.hpp"
@@ -25,13 +9,9 @@ namespace ATTEST_ISA {
 #include "harness/backends/emulator/arithmetic_special.inc.hpp"
 //
 #include "harness/backends/emulator/arithmetic_half.inc.hpp"
-}  // namespace ATTEST_ISA
 
-#define ATTEST_JOIN(name, isa) name##isa
-#define ATTEST_NAMED(name, isa) ATTEST_JOIN(name, isa)
-void ATTEST_NAMED(add_special_forms_, ATTEST_ISA)(FormSink& sink) {
-  ATTEST_ISA::add_special(sink);
-  ATTEST_ISA::add_halves(sink);
+void add_special_forms(FormSink& sink) {
+  add_special(sink);
+  add_halves(sink);
 }
-
-}  // namespace attest::emulator
+}  // namespace attest::emulator::ATTEST_ISA
