@@ -262,44 +262,40 @@ ATTEST_DESCRIBES void add_testp(FormSink& sink) {
   one("subnormal", test_kind<T, Kind::subnormal>);
 }
 
+// Every comparison of an integer, a float or a double.
+template <class T, Compare compare, bool ftz>
+ATTEST_DESCRIBES void add_whole_compare(FormSink& sink) {
+  add_setp<T, compare, ftz>(sink);
+  add_set<TrueWord, T, compare, ftz>(sink, "u32");
+  add_set<TrueWord, T, compare, ftz>(sink, "s32");
+  add_set<TrueFloat, T, compare, ftz>(sink, "f32");
+}
+// Every comparison of a floating type of 16 bits, of which `True` is 1.0, and of pairs of it.
+template <class T, class True, Compare compare, bool ftz>
+ATTEST_DESCRIBES void add_half_compare(FormSink& sink, const char* pair) {
+  add_setp<T, compare, ftz>(sink);
+  add_setp_packed<T, compare, ftz>(sink, pair);
+  for (const char* word : {"u32", "s32"}) {
+    add_set<TrueWord, T, compare, ftz>(sink, word);
+    add_set_packed<TrueHalfWord, T, compare, ftz>(sink, word, pair);
+  }
+  for (const char* half : {"u16", "s16"})
+    add_set<TrueHalfWord, T, compare, ftz>(sink, half);
+  add_set<True, T, compare, ftz>(sink, T::name);
+  add_set_packed<True, T, compare, ftz>(sink, pair, pair);
+}
+
 ATTEST_DESCRIBES void add_compare(FormSink& sink) {
   each_type<B16, U16, S16, B32, U32, S32, B64, U64, S64>([&]<class T>() {
-    each_integer_compare<T>([&]<Compare compare>() {
-      add_setp<T, compare, false>(sink);
-      add_set<TrueWord, T, compare, false>(sink, "u32");
-      add_set<TrueWord, T, compare, false>(sink, "s32");
-      add_set<TrueFloat, T, compare, false>(sink, "f32");
-    });
+    each_integer_compare<T>([&]<Compare compare>() { add_whole_compare<T, compare, false>(sink); });
   });
   each_float_compare([&]<Compare compare>() {
     each_value<false, true>([&]<bool ftz>() {
-      add_setp<F32, compare, ftz>(sink);
-      add_setp<F16, compare, ftz>(sink);
-      add_setp_packed<F16, compare, ftz>(sink, "f16x2");
-      for (const char* word : {"u32", "s32"}) {
-        add_set<TrueWord, F32, compare, ftz>(sink, word);
-        add_set<TrueWord, F16, compare, ftz>(sink, word);
-        add_set_packed<TrueHalfWord, F16, compare, ftz>(sink, word, "f16x2");
-      }
-      for (const char* half : {"u16", "s16"})
-        add_set<TrueHalfWord, F16, compare, ftz>(sink, half);
-      add_set<TrueFloat, F32, compare, ftz>(sink, "f32");
-      add_set<TrueHalf, F16, compare, ftz>(sink, "f16");
-      add_set_packed<TrueHalf, F16, compare, ftz>(sink, "f16x2", "f16x2");
+      add_whole_compare<F32, compare, ftz>(sink);
+      add_half_compare<F16, TrueHalf, compare, ftz>(sink, "f16x2");
     });
-    add_setp<F64, compare, false>(sink);
-    add_setp<BF16, compare, false>(sink);
-    add_setp_packed<BF16, compare, false>(sink, "bf16x2");
-    for (const char* word : {"u32", "s32"}) {
-      add_set<TrueWord, F64, compare, false>(sink, word);
-      add_set<TrueWord, BF16, compare, false>(sink, word);
-      add_set_packed<TrueHalfWord, BF16, compare, false>(sink, word, "bf16x2");
-    }
-    for (const char* half : {"u16", "s16"})
-      add_set<TrueHalfWord, BF16, compare, false>(sink, half);
-    add_set<TrueFloat, F64, compare, false>(sink, "f32");
-    add_set<TrueBfloat, BF16, compare, false>(sink, "bf16");
-    add_set_packed<TrueBfloat, BF16, compare, false>(sink, "bf16x2", "bf16x2");
+    add_whole_compare<F64, compare, false>(sink);
+    add_half_compare<BF16, TrueBfloat, compare, false>(sink, "bf16x2");
   });
   add_testp<F32>(sink);
   add_testp<F64>(sink);

@@ -321,42 +321,30 @@ ATTEST_DESCRIBES void add_to_integral(FormSink& sink) {
 
 ATTEST_DESCRIBES void add_convert(FormSink& sink) {
   const auto each_integer = []<class F>(F f) { each_type<U8, S8, U16, S16, U32, S32, U64, S64>(f); };
+  const auto each_float = []<class F>(F f) { each_type<F32, F64, F16, BF16>(f); };
   each_integer([&]<class D>() { each_integer([&]<class S>() { add_integer_conversion<D, S>(sink); }); });
   each_integer([&]<class I>() {
-    each_value<Rounding::rn, Rounding::rz, Rounding::rm, Rounding::rp>([&]<Rounding rounding>() {
-      add_from_integer<F32, I, rounding>(sink);
-      add_from_integer<F64, I, rounding>(sink);
-      add_from_integer<F16, I, rounding>(sink);
-      add_from_integer<BF16, I, rounding>(sink);
-    });
-    add_to_integer<I, F32, false>(sink);
+    each_value<Rounding::rn, Rounding::rz, Rounding::rm, Rounding::rp>(
+        [&]<Rounding rounding>() { each_float([&]<class F>() { add_from_integer<F, I, rounding>(sink); }); });
+    each_float([&]<class F>() { add_to_integer<I, F, false>(sink); });
     add_to_integer<I, F32, true>(sink);
-    add_to_integer<I, F64, false>(sink);
-    add_to_integer<I, F16, false>(sink);
-    add_to_integer<I, BF16, false>(sink);
   });
-  add_to_integral<F32, false>(sink);
+  each_float([&]<class F>() { add_to_integral<F, false>(sink); });
   add_to_integral<F32, true>(sink);
-  add_to_integral<F64, false>(sink);
-  add_to_integral<F16, false>(sink);
-  add_to_integral<BF16, false>(sink);
 
   // Exact: to a wider type, or to the same.
-  add_narrowing<F32, F16, Rounding::none>(sink);
-  add_narrowing<F32, BF16, Rounding::none>(sink);
+  each_float([&]<class F>() { add_narrowing<F, F, Rounding::none>(sink); });
+  each_type<F16, BF16>([&]<class H>() {
+    add_narrowing<F32, H, Rounding::none>(sink);
+    add_narrowing<F64, H, Rounding::none>(sink);
+  });
   add_narrowing<F64, F32, Rounding::none>(sink);
-  add_narrowing<F64, F16, Rounding::none>(sink);
-  add_narrowing<F64, BF16, Rounding::none>(sink);
-  add_narrowing<F32, F32, Rounding::none>(sink);
-  add_narrowing<F64, F64, Rounding::none>(sink);
-  add_narrowing<F16, F16, Rounding::none>(sink);
-  add_narrowing<BF16, BF16, Rounding::none>(sink);
   each_value<Rounding::rn, Rounding::rz, Rounding::rm, Rounding::rp>([&]<Rounding rounding>() {
-    add_narrowing<F16, F32, rounding>(sink);
-    add_narrowing<BF16, F32, rounding>(sink);
+    each_type<F16, BF16>([&]<class H>() {
+      add_narrowing<H, F32, rounding>(sink);
+      add_narrowing<H, F64, rounding>(sink);
+    });
     add_narrowing<F32, F64, rounding>(sink);
-    add_narrowing<F16, F64, rounding>(sink);
-    add_narrowing<BF16, F64, rounding>(sink);
     add_narrowing<BF16, F16, rounding>(sink);
     add_narrowing<F16, BF16, rounding>(sink);
   });

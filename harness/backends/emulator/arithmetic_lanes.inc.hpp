@@ -123,43 +123,32 @@ struct B64 : U64 {
   static constexpr bool floating_constant = true;
 };
 
+template <class V, class L, int Bits>
 struct FloatType {
+  using Value = V;
+  using Lane = L;
+  static constexpr int bits = Bits;
+  static constexpr bool floating_constant = Bits >= 32;
   static constexpr bool is_signed = true;
   static constexpr bool is_float = true;
 };
-struct F32 : FloatType {
-  using Value = float;
-  using Lane = std::uint32_t;
+struct F32 : FloatType<float, std::uint32_t, 32> {
   static constexpr const char* name = "f32";
-  static constexpr int bits = 32;
-  static constexpr bool floating_constant = true;
   ATTEST_INLINE float load(Lane lane) { return as_float(lane); }
   ATTEST_INLINE Lane store(float value) { return value != value ? canonical_nan : as_bits(value); }
 };
-struct F64 : FloatType {
-  using Value = double;
-  using Lane = std::uint64_t;
+struct F64 : FloatType<double, std::uint64_t, 64> {
   static constexpr const char* name = "f64";
-  static constexpr int bits = 64;
-  static constexpr bool floating_constant = true;
   ATTEST_INLINE double load(Lane lane) { return as_double(lane); }
   ATTEST_INLINE Lane store(double value) { return value != value ? canonical_nan_double : as_bits(value); }
 };
-struct F16 : FloatType {
-  using Value = float;
-  using Lane = std::uint32_t;
+struct F16 : FloatType<float, std::uint32_t, 16> {
   static constexpr const char* name = "f16";
-  static constexpr int bits = 16;
-  static constexpr bool floating_constant = false;
   ATTEST_INLINE float load(Lane lane) { return half_to_float(lane); }
   ATTEST_INLINE Lane store(float value) { return float_to_half(value); }
 };
-struct BF16 : FloatType {
-  using Value = float;
-  using Lane = std::uint32_t;
+struct BF16 : FloatType<float, std::uint32_t, 16> {
   static constexpr const char* name = "bf16";
-  static constexpr int bits = 16;
-  static constexpr bool floating_constant = false;
   ATTEST_INLINE float load(Lane lane) { return bfloat_to_float(lane); }
   ATTEST_INLINE Lane store(float value) { return float_to_bfloat(value); }
 };
