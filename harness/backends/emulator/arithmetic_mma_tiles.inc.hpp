@@ -2,6 +2,21 @@
 // of B the columns, of C and D the rows again. A word is one tf32 number or two of 16 bits. So all fragments are read
 // and written by one transposition, of 8x4 words to columns; vectors lie along the 16 rows of the result.
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// store(k, word k of r0 to r3 in a row), in each half of the registers.
+template <class Store>
+ATTEST_INLINE void transpose_halves(__m256 r0, __m256 r1, __m256 r2, __m256 r3, Store store) {
+  const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(r0, r1));
+  const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(r2, r3));
+  const __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(r0, r1));
+  const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(r2, r3));
+  store(0, _mm256_unpacklo_pd(a, b));
+  store(1, _mm256_unpackhi_pd(a, b));
+  store(2, _mm256_unpacklo_pd(c, d));
+  store(3, _mm256_unpackhi_pd(c, d));
+}
+#endif
+
 // Words of two registers, for rows 0 to 7 and 8 to 15, as four columns of 16; and back.
 ATTEST_INLINE void load_columns(const std::uint32_t* upper, const std::uint32_t* lower, std::uint32_t (*columns)[16]) {
 #if defined(__AVX512F__)
@@ -26,18 +41,10 @@ ATTEST_INLINE void load_columns(const std::uint32_t* upper, const std::uint32_t*
       return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_load_ps(words + 4 * row)),
                                   _mm_load_ps(words + 4 * row + 16), 1);
     };
-    const __m256 r0 = rows(0), r1 = rows(1), r2 = rows(2), r3 = rows(3);
-    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(r0, r1));
-    const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(r2, r3));
-    const __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(r0, r1));
-    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(r2, r3));
     const auto store = [ columns, half ](int column, __m256d value) __attribute__((always_inline)) {
       _mm256_store_pd(reinterpret_cast<double*>(columns[column] + 8 * half), value);
     };
-    store(0, _mm256_unpacklo_pd(a, b));
-    store(1, _mm256_unpackhi_pd(a, b));
-    store(2, _mm256_unpacklo_pd(c, d));
-    store(3, _mm256_unpackhi_pd(c, d));
+    transpose_halves(rows(0), rows(1), rows(2), rows(3), store);
   }
 #else
   for (int row = 0; row < 8; ++row)
@@ -69,20 +76,12 @@ ATTEST_INLINE void store_columns(const std::uint32_t (*columns)[16], std::uint32
     const auto load = [ columns, half ](int column) __attribute__((always_inline)) {
       return _mm256_load_ps(reinterpret_cast<const float*>(columns[column] + 8 * half));
     };
-    const __m256 c0 = load(0), c1 = load(1), c2 = load(2), c3 = load(3);
-    const __m256d a = _mm256_castps_pd(_mm256_unpacklo_ps(c0, c1));
-    const __m256d b = _mm256_castps_pd(_mm256_unpacklo_ps(c2, c3));
-    const __m256d c = _mm256_castps_pd(_mm256_unpackhi_ps(c0, c1));
-    const __m256d d = _mm256_castps_pd(_mm256_unpackhi_ps(c2, c3));
     const auto store = [words](int row, __m256d value) __attribute__((always_inline)) {
       const __m256 rows = _mm256_castpd_ps(value);
       _mm_store_ps(words + 4 * row, _mm256_castps256_ps128(rows));
       _mm_store_ps(words + 4 * row + 16, _mm256_extractf128_ps(rows, 1));
     };
-    store(0, _mm256_unpacklo_pd(a, b));
-    store(1, _mm256_unpackhi_pd(a, b));
-    store(2, _mm256_unpacklo_pd(c, d));
-    store(3, _mm256_unpackhi_pd(c, d));
+    transpose_halves(load(0), load(1), load(2), load(3), store);
   }
 #else
   for (int row = 0; row < 8; ++row)
