@@ -107,25 +107,26 @@ const std::byte* quiet_pointer(QuietSpace space, const Instruction& instruction,
   return view->data + (address - view->start);
 }
 
+/// Every lane's address, of which the register is operand `at`.
+void lane_addresses(const Instruction& instruction, const Warp& warp, unsigned at, std::uint64_t* address) {
+  const bool word = (instruction.negated >> at & 1u) != 0;
+  const auto* const narrow = warp.source_as<std::uint32_t>(instruction.operand[at]);
+  const auto* const wide = warp.source_as<std::uint64_t>(instruction.operand[at]);
+  for (int lane = 0; lane < warp_lanes; ++lane)
+    address[lane] = (word ? narrow[lane] : wide[lane]) + static_cast<std::uint64_t>(instruction.immediate);
+}
+
 template <QuietSpace Space, unsigned Element, unsigned Vector>
 void quiet_load(const Instruction& instruction, Warp& warp, Mask active) {
   std::uint64_t address[warp_lanes];
-  const bool word = (instruction.negated >> Vector & 1u) != 0;
-  const auto* const narrow = warp.source_as<std::uint32_t>(instruction.operand[Vector]);
-  const auto* const wide = warp.source_as<std::uint64_t>(instruction.operand[Vector]);
-  for (int lane = 0; lane < warp_lanes; ++lane)
-    address[lane] = (word ? narrow[lane] : wide[lane]) + static_cast<std::uint64_t>(instruction.immediate);
+  lane_addresses(instruction, warp, Vector, address);
   load_quiet(Space, instruction, warp, active, address, Element, Vector);
 }
 
 template <unsigned Element, unsigned Vector>
 void local_store(const Instruction& instruction, Warp& warp, Mask active) {
   std::uint64_t address[warp_lanes];
-  const bool word = (instruction.negated & 1u) != 0;
-  const auto* const narrow = warp.source_as<std::uint32_t>(instruction.operand[0]);
-  const auto* const wide = warp.source_as<std::uint64_t>(instruction.operand[0]);
-  for (int lane = 0; lane < warp_lanes; ++lane)
-    address[lane] = (word ? narrow[lane] : wide[lane]) + static_cast<std::uint64_t>(instruction.immediate);
+  lane_addresses(instruction, warp, 0, address);
   store_local(instruction, warp, active, address, Element, Vector);
 }
 

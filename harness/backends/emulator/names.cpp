@@ -4,50 +4,38 @@
 #include "harness/backends/emulator/fault.hpp"
 #include "harness/backends/emulator/form.hpp"
 
+// A `case` that gives a name: a switch of them, so that the compiler says which enumerator has none.
+#define ATTEST_NAMED(value, text) \
+  case value:                     \
+    return text
+
 namespace attest::emulator {
 
 std::string_view name_of(FaultKind kind) {
   switch (kind) {
-    case FaultKind::out_of_bounds:
-      return "out of bounds";
-    case FaultKind::misaligned:
-      return "misaligned address";
-    case FaultKind::use_after_free:
-      return "use after free";
-    case FaultKind::divergent_barrier:
-      return "divergent barrier";
-    case FaultKind::deadlock:
-      return "deadlock";
-    case FaultKind::inactive_lane_read:
-      return "read of an inactive lane";
-    case FaultKind::instruction_budget:
-      return "instruction budget";
-    case FaultKind::deadline:
-      return "deadline";
-    case FaultKind::trap:
-      return "trap";
-    case FaultKind::assertion:
-      return "assertion";
-    case FaultKind::invalid_address_space:
-      return "invalid address space";
-    case FaultKind::uninitialised_read:
-      return "uninitialised read";
-    case FaultKind::race:
-      return "race";
-    case FaultKind::shared_write_conflict:
-      return "conflicting writes of one instruction";
+    ATTEST_NAMED(FaultKind::out_of_bounds, "out of bounds");
+    ATTEST_NAMED(FaultKind::misaligned, "misaligned address");
+    ATTEST_NAMED(FaultKind::use_after_free, "use after free");
+    ATTEST_NAMED(FaultKind::divergent_barrier, "divergent barrier");
+    ATTEST_NAMED(FaultKind::deadlock, "deadlock");
+    ATTEST_NAMED(FaultKind::inactive_lane_read, "read of an inactive lane");
+    ATTEST_NAMED(FaultKind::instruction_budget, "instruction budget");
+    ATTEST_NAMED(FaultKind::deadline, "deadline");
+    ATTEST_NAMED(FaultKind::trap, "trap");
+    ATTEST_NAMED(FaultKind::assertion, "assertion");
+    ATTEST_NAMED(FaultKind::invalid_address_space, "invalid address space");
+    ATTEST_NAMED(FaultKind::uninitialised_read, "uninitialised read");
+    ATTEST_NAMED(FaultKind::race, "race");
+    ATTEST_NAMED(FaultKind::shared_write_conflict, "conflicting writes of one instruction");
   }
   return "fault";
 }
 
 std::string_view name_of(Isa isa) {
   switch (isa) {
-    case Isa::portable:
-      return "portable";
-    case Isa::avx2:
-      return "avx2";
-    case Isa::avx512:
-      return "avx512";
+    ATTEST_NAMED(Isa::portable, "portable");
+    ATTEST_NAMED(Isa::avx2, "avx2");
+    ATTEST_NAMED(Isa::avx512, "avx512");
   }
   return "portable";
 }
