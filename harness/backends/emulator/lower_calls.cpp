@@ -178,13 +178,82 @@ bool Lowering::lower_parameter_access(const SyntaxInstruction& instruction) {
   return true;
 }
 
-Symbol Lowering::parameter_named(const SyntaxOperand& operand) {
+// Where a parameter lives in the function: in the caller's own .param variable where both name one, else in a register
+// or a variable of its own, which pass_value() fills or empties.
+Symbol Lowering::parameter_of(const SyntaxVariable& variable, const ParameterUse& use, const SyntaxOperand& given) {
+  if (variable.space == Space::param && is_param_variable(given)) return parameter_named(given);
+  if ((variable.type.bits != 32 && variable.type.bits != 64) || variable.vector != 1 || !variable.dimensions.empty())
+    refuse(fmt::format("{}: a parameter in a register has 32 or 64 bits", variable.name));
+  const Place place = variable.type.bits == 64 ? Place::pair : Place::word;
+  if (variable.space == Space::reg)
+    return {.kind = Symbol::Kind::registers,
+            .place = place,
+            .bits = variable.type.bits,
+            .first = temporary(place),
+            .count = 0};
+  const bool whole = std::all_of(use.pieces.begin(), use.pieces.end(), [&](const ParameterPiece& piece) {
+    return piece.offset == 0 && 8 * piece.bytes == variable.type.bits;
+  });
+  if (use.address_taken || !whole)
+    return {.kind = Symbol::Kind::local_parameter, .address = take_local(bytes_of(variable), alignment_of(variable))};
+  const auto bytes = static_cast<std::uint32_t>(variable.type.bits / 8);
+  parameters_.push_back({{.offset = 0, .bytes = bytes, .reference = temporary(place)}});
+  return {.kind = Symbol::Kind::call_parameter, .index = static_cast<std::uint32_t>(parameters_.size() - 1)};
+}
+
+// Moves what is given in a call to the function's parameter, or a result back.
+void Lowering::pass_value(const SyntaxVariable& variable, const Symbol& parameter, const SyntaxOperand& given,
+                          bool inward) {
+  if (variable.space == Space::param && is_param_variable(given)) return;
+  const bool wide = variable.type.bits == 64;
+  const OperandForm form{
+      .place = wide ? Place::pair : Place::word, .bits = variable.type.bits, .destination = !inward, .floating = true};
+  const std::string_view type = wide ? "b64" : "b32";
+  // The value in a register: its own, or one between two places in memory.
+  const auto move = [&](const Symbol& from, Reference to) {
+    if (from.kind == Symbol::Kind::local_parameter)
+      put(context_.forms->known("ld", {"local", type}), std::array{to, symbol_address(from, Place::pair)}, false);
+    else
+      put(context_.forms->known("mov", {type}), std::array{to, register_of(from, form)}, false);
+  };
+  const auto move_to = [&](const Symbol& to, Reference from) {
+    if (to.kind == Symbol::Kind::local_parameter)
+      put(context_.forms->known("st", {"local", type}), std::array{symbol_address(to, Place::pair), from}, false);
+    else
+      put(context_.forms->known("mov", {type}), std::array{register_of(to, form), from}, false);
+  };
+  if (!is_param_variable(given)) {
+    if (inward)
+      move_to(parameter, source(form, given, Class::move));
+    else
+      move(parameter, destination(form, given));
+    return;
+  }
+  const Symbol outer = parameter_named(given);
+  const Reference value = temporary(form.place);
+  move(inward ? outer : parameter, value);
+  move_to(inward ? parameter : outer, value);
+}
+
+// The register of a parameter that lives in one.
+Reference Lowering::register_of(const Symbol& parameter, const OperandForm& form) const {
+  if (parameter.kind == Symbol::Kind::registers) return parameter.first;
+  for (const ParameterPiece& piece : parameters_[parameter.index])
+    if (piece.offset == 0 && 8 * piece.bytes == form.bits) return piece.reference;
+  refuse(fmt::format("a .param variable that is not used as one value of {} bits stands for a register", form.bits));
+}
+
+bool Lowering::is_param_variable(const SyntaxOperand& operand) const {
   const Symbol* const symbol = operand.kind == OperandKind::name ? frame_->scopes.find(operand.name) : nullptr;
-  if (symbol == nullptr ||
-      (symbol->kind != Symbol::Kind::call_parameter && symbol->kind != Symbol::Kind::local_parameter))
+  return symbol != nullptr &&
+         (symbol->kind == Symbol::Kind::call_parameter || symbol->kind == Symbol::Kind::local_parameter);
+}
+
+Symbol Lowering::parameter_named(const SyntaxOperand& operand) {
+  if (!is_param_variable(operand))
     refuse(fmt::format("{} is no .param variable: arguments of other kinds are not supported",
                        operand.name.empty() ? "an argument" : operand.name));
-  return *symbol;
+  return *frame_->scopes.find(operand.name);
 }
 
 void Lowering::lower_call(const SyntaxInstruction& instruction, const Form& form) {
@@ -198,7 +267,7 @@ void Lowering::lower_call(const SyntaxInstruction& instruction, const Form& form
     return lower_external(instruction, *call, form);
   }
   const FunctionFacts& facts = found->second;
-  if (std::find(callers_.begin(), callers_.end(), call->callee) != callers_.end()) {
+  if (std::find(callers_.begin(), callers_.end(), facts.function->name) != callers_.end()) {
     std::string path;
     for (const std::string_view caller : callers_)
       path.append(caller).append(" -> ");
@@ -209,12 +278,6 @@ void Lowering::lower_call(const SyntaxInstruction& instruction, const Form& form
       call->results.size() != facts.function->returns.size())
     refuse(fmt::format("{} takes {} arguments and gives {} results", call->callee, facts.function->parameters.size(),
                        facts.function->returns.size()));
-  std::vector<Symbol> arguments;
-  std::vector<Symbol> results;
-  for (const SyntaxOperand& operand : call->arguments)
-    arguments.push_back(parameter_named(operand));
-  for (const SyntaxOperand& operand : call->results)
-    results.push_back(parameter_named(operand));
 
   // The call itself is an instruction: a branch past the function where a guard is false.
   static const Form enter{.run = &do_nothing, .operands = {}, .kind = Class::control, .flow = Flow::none};
@@ -229,34 +292,45 @@ void Lowering::lower_call(const SyntaxInstruction& instruction, const Form& form
     put(skip, {});
     draft_.more.back().target = after;
   }
-  inline_function(facts, arguments, results);
+  inline_function(facts, *call, origin);
   draft_.bind(after);
   current_ = here;
   origin_ = origin;
 }
 
-void Lowering::inline_function(const FunctionFacts& facts, const std::vector<Symbol>& arguments,
-                               const std::vector<Symbol>& results) {
+void Lowering::inline_function(const FunctionFacts& facts, const CallParts& call, const Origin& origin) {
   const SyntaxFunction& function = *facts.function;
+  const SyntaxInstruction* const here = current_;
+  const std::uint64_t local_top = local_top_;
   Frame frame(context_.scopes);
   frame.facts = &facts;
   frame.return_label = draft_.add_label();
-  const auto declare_all = [&](const std::vector<SyntaxVariable>& variables, const std::vector<Symbol>& symbols) {
+  guard_ = fixed_reference | predicate_true;
+  guard_negated_ = false;
+  const auto declare_all = [&](const std::vector<SyntaxVariable>& variables, const std::vector<ParameterUse>& uses,
+                               std::span<const SyntaxOperand> given, bool passes) {
+    std::vector<Symbol> symbols;
     for (std::size_t index = 0; index < variables.size(); ++index) {
-      if (variables[index].space != Space::param)
-        refuse(fmt::format("{}: parameters in registers are not supported", function.name));
-      if (variables[index].name != "_" && !frame.scopes.declare(variables[index].name, symbols[index], false))
+      symbols.push_back(parameter_of(variables[index], uses[index], given[index]));
+      if (passes) pass_value(variables[index], symbols.back(), given[index], true);
+      if (variables[index].name != "_" && !frame.scopes.declare(variables[index].name, symbols.back(), false))
         refuse(fmt::format("{} is declared twice", variables[index].name));
     }
+    return symbols;
   };
-  declare_all(function.parameters, arguments);
-  declare_all(function.returns, results);
-  const std::uint64_t local_top = local_top_;
+  declare_all(function.parameters, facts.parameters, call.arguments, true);
+  const std::vector<Symbol> results = declare_all(function.returns, facts.results, call.results, false);
   callers_.push_back(function.name);
   lower_body(frame);
   callers_.pop_back();
-  local_top_ = local_top;
   draft_.bind(frame.return_label);
+  current_ = here;
+  origin_ = origin;
+  guard_ = fixed_reference | predicate_true;
+  guard_negated_ = false;
+  for (std::size_t index = 0; index < results.size(); ++index)
+    pass_value(function.returns[index], results[index], call.results[index], false);
+  local_top_ = local_top;
 }
 
 void Lowering::lower_external(const SyntaxInstruction& instruction, const CallParts& call, const Form& form) {

@@ -127,8 +127,11 @@ class Lowering {
   void lower_branch(const SyntaxInstruction& instruction, const Form& form);
   void lower_call(const SyntaxInstruction& instruction, const Form& form);
   void lower_external(const SyntaxInstruction& instruction, const CallParts& call, const Form& form);
-  void inline_function(const FunctionFacts& facts, const std::vector<Symbol>& arguments,
-                       const std::vector<Symbol>& results);
+  void inline_function(const FunctionFacts& facts, const CallParts& call, const Origin& origin);
+  Symbol parameter_of(const SyntaxVariable& variable, const ParameterUse& use, const SyntaxOperand& given);
+  void pass_value(const SyntaxVariable& variable, const Symbol& parameter, const SyntaxOperand& given, bool inward);
+  Reference register_of(const Symbol& parameter, const OperandForm& form) const;
+  bool is_param_variable(const SyntaxOperand& operand) const;
   Symbol parameter_named(const SyntaxOperand& operand);
   bool lower_parameter_access(const SyntaxInstruction& instruction);
   void move_pieces(const SyntaxInstruction& instruction, const Symbol& parameter, std::uint64_t offset);

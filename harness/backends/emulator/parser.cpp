@@ -62,6 +62,8 @@ void Parser::read_declaration() {
     skip_pragma();
   } else if (lexer_.accept_dotted("loc")) {
     read_location();
+  } else if (lexer_.accept_dotted("alias")) {
+    read_alias();
   } else if (lexer_.accept_dotted("section")) {
     if (lexer_.peek().kind != TokenKind::dotted) lexer_.fail_expected("a section's name such as .debug_info");
     lexer_.next();
@@ -167,6 +169,17 @@ void Parser::read_file_directive() {
                 fmt::format(".file {} is '{}' already; expected another number", index, shown(syntax_.files[index])));
   file_declared_[index] = 1;
   syntax_.files[index] = file;
+}
+
+// .alias name, function;
+void Parser::read_alias() {
+  SyntaxAlias alias;
+  alias.line = lexer_.peek().line;
+  alias.name = lexer_.expect_word("the other name of a function");
+  lexer_.expect(',', "after the name of the .alias");
+  alias.function = lexer_.expect_word("the function that has a second name");
+  lexer_.expect(';', "after the .alias");
+  syntax_.aliases.push_back(alias);
 }
 
 void Parser::skip_pragma() {

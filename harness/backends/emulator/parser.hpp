@@ -25,6 +25,7 @@ class Parser {
   void read_performance_directives(SyntaxFunction& function);
   std::array<std::uint32_t, 3> read_extent(std::string_view directive);
   void read_file_directive();
+  void read_alias();
   void skip_pragma();
   void skip_attribute();
   void check_files_exist() const;

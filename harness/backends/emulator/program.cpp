@@ -143,6 +143,10 @@ FunctionFacts find_facts(const SyntaxFunction& function) {
     std::vector<ParameterUse> uses;
     for (const SyntaxVariable& variable : variables) {
       ParameterUse& use = uses.emplace_back();
+      if (variable.space == Space::reg) {
+        use.pieces.push_back({.offset = 0, .bytes = static_cast<std::uint32_t>(variable.type.bits / 8)});
+        continue;
+      }
       for (const SyntaxInstruction& instruction : function.instructions) {
         note_use(instruction, variable.name, use);
         // Handed on to another function: what that does with it is not followed.
@@ -198,6 +202,10 @@ Program Lowering::lower(const SyntaxFunction& entry) {
     frame.return_label = draft_.add_label();
     const auto declare_all = [&](const std::vector<SyntaxVariable>& variables, const std::vector<ParameterUse>& uses) {
       for (std::size_t index = 0; index < variables.size(); ++index) {
+        if (variables[index].space == Space::reg) {
+          declare_registers(variables[index]);
+          continue;
+        }
         Symbol symbol{.kind = Symbol::Kind::local_parameter};
         if (!uses[index].address_taken) {
           symbol.kind = Symbol::Kind::call_parameter;
@@ -252,10 +260,18 @@ std::vector<Program> lower(const Syntax& syntax, std::string_view module, const 
     scopes.declare(variable.name, {.kind = Symbol::Kind::absolute, .address = variable.address}, false);
 
   std::unordered_map<std::string_view, FunctionFacts> functions;
-  for (const SyntaxFunction& function : syntax.functions) {
-    if (!function.has_body) continue;
-    if (!functions.emplace(function.name, find_facts(function)).second)
-      throw LoadError(fmt::format("{}:{}: {} is defined twice", module, function.line, function.name), function.line);
+  const auto define = [&](std::string_view name, const SyntaxFunction& function, int line) {
+    if (!functions.emplace(name, find_facts(function)).second)
+      throw LoadError(fmt::format("{}:{}: {} is defined twice", module, line, name), line);
+  };
+  for (const SyntaxFunction& function : syntax.functions)
+    if (function.has_body) define(function.name, function, function.line);
+  for (const SyntaxAlias& alias : syntax.aliases) {
+    const auto found = functions.find(alias.function);
+    if (found == functions.end())
+      throw LoadError(fmt::format("{}:{}: no function of the module is named {}", module, alias.line, alias.function),
+                      alias.line);
+    define(alias.name, *found->second.function, alias.line);
   }
   FormCache forms(isa, model);
   ModuleContext context{.syntax = &syntax,

@@ -125,6 +125,13 @@ struct SyntaxFunction {
   int line = 0;
 };
 
+/// .alias: another name of a function that has a body.
+struct SyntaxAlias {
+  std::string_view name;
+  std::string_view function;
+  int line = 0;
+};
+
 /// A module.
 struct Syntax {
   std::string_view version;
@@ -133,6 +140,7 @@ struct Syntax {
   std::vector<std::string> files;  ///< of .file, by index; [0] is empty
   std::vector<SyntaxVariable> variables;
   std::vector<SyntaxFunction> functions;
+  std::vector<SyntaxAlias> aliases;
   std::shared_ptr<const std::string> text;
 };
 
