@@ -135,16 +135,52 @@ void add_floats(std::vector<FormCase>& forms, const Type& to, const Type& from) 
       }
 }
 
+/// .satfinite: the largest number in the place of infinity.
+Part kept_finite(Part part, const Format& format, bool finite) {
+  for (std::uint64_t* const bits : {&part.bits, &part.also})
+    if (finite && is_infinite(*bits, format)) --*bits;
+  return part;
+}
+
+FormCase finite(const Type& to, const std::string& rounding, bool relu) {
+  return {.text = "cvt." + rounding + (relu ? ".relu" : "") + ".satfinite." + to.name + ".f32",
+          .destinations = {to},
+          .sources = {f32},
+          .lane =
+              [=](const std::uint64_t* s, Want* d) {
+                const FloatOptions options{.rounding = rounding_of(rounding), .relu = relu};
+                d[0] = Want(kept_finite(finished(value_of(s[0], single_format), to.format, options), to.format, true));
+              },
+          .count = 8192};
+}
+
+/// The lower 13 bits of a tf32 are not said.
+FormCase tf32(const std::string& rounding, bool relu, bool finite) {
+  const std::string modifiers = rounding + (relu ? ".relu" : "") + (finite ? ".satfinite" : "");
+  return {.text = "{on}cvt." + modifiers + ".tf32.f32 %d0, %s0;\n{on}and.b32 %d0, %d0, 0xffffe000;",
+          .destinations = {f32},
+          .sources = {f32},
+          .lane = [=](const std::uint64_t* s, Want* d) {
+            const Format format{8, 10};
+            const Rounding direction = rounding == "rna" ? Rounding::nearest_away : rounding_of(rounding);
+            Part part = finished(value_of(s[0], single_format), format, {.rounding = direction, .relu = relu});
+            part = kept_finite(part, format, finite);
+            d[0] = Want(one_of(part.bits << 13, part.also << 13));
+          }};
+}
+
 /// Two floats in one register: the first operand high, the second low.
-FormCase packed(const Type& to, const std::string& rounding, bool relu) {
-  return {.text = "cvt." + rounding + (relu ? ".relu" : "") + "." + to.name + ".f32",
+FormCase packed(const Type& to, const std::string& rounding, bool relu, bool finite) {
+  return {.text = "cvt." + rounding + (relu ? ".relu" : "") + (finite ? ".satfinite" : "") + "." + to.name + ".f32",
           .destinations = {to},
           .sources = {f32, f32},
           .lane =
               [=](const std::uint64_t* s, Want* d) {
                 const FloatOptions options{.rounding = rounding_of(rounding), .relu = relu};
-                d[0] = Want(finished(value_of(s[1], single_format), to.format, options),
-                            finished(value_of(s[0], single_format), to.format, options));
+                const auto half = [&](std::uint64_t bits) {
+                  return kept_finite(finished(value_of(bits, single_format), to.format, options), to.format, finite);
+                };
+                d[0] = Want(half(s[1]), half(s[0]));
               },
           .count = 8192};
 }
@@ -170,22 +206,19 @@ std::vector<FormCase> convert_forms() {
       const std::string modifiers = "." + rounding + (relu ? ".relu" : "");
       forms.push_back(between_floats(modifiers, bf16, f32, rounding, false, false, relu));
       if (relu) forms.push_back(between_floats(modifiers, f16, f32, rounding, false, false, relu));
-      forms.push_back(packed(bf16x2, rounding, relu));
-      forms.push_back(packed(f16x2, rounding, relu));
+      for (const bool saturate : {false, true}) {
+        forms.push_back(packed(bf16x2, rounding, relu, saturate));
+        forms.push_back(packed(f16x2, rounding, relu, saturate));
+      }
+      forms.push_back(finite(bf16, rounding, relu));
+      forms.push_back(finite(f16, rounding, relu));
     }
   forms.push_back(between_floats("", f32, bf16, "", false, false, false));
   forms.back().required = false;  // sm_90
-  // The lower 13 bits of a tf32 are not said.
-  forms.push_back({.text = "{on}cvt.rna.tf32.f32 %d0, %s0;\n{on}and.b32 %d0, %d0, 0xffffe000;",
-                   .destinations = {f32},
-                   .sources = {f32},
-                   .lane = [](const std::uint64_t* s, Want* d) {
-                     const Format tf32{8, 10};
-                     if (is_nan(s[0], single_format))
-                       d[0] = canonical_nan(single_format);
-                     else
-                       d[0] = round_to(value_of(s[0], single_format), tf32, Rounding::nearest_away) << 13;
-                   }});
+  for (const std::string rounding : {"rn", "rz", "rm", "rp"})
+    forms.push_back(between_floats("." + rounding + ".ftz", bf16, f32, rounding, true, false, false));
+  forms.push_back(tf32("rna", false, false));
+  forms.push_back(tf32("rna", false, true));
   return forms;
 }
 

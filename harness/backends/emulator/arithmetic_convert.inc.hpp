@@ -94,8 +94,14 @@ struct Narrow {
     }
   }
 };
+// .satfinite: the largest number in the place of infinity.
+template <class D>
+ATTEST_INLINE std::uint32_t without_infinity(std::uint32_t half) {
+  constexpr std::uint32_t infinity = std::is_same_v<D, F16> ? 0x7c00u : 0x7f80u;
+  return (half & 0x7fffu) == infinity ? half - 1 : half;
+}
 // Float to float of another type, or of the same.
-template <class D, class S, Rounding rounding, bool ftz, bool sat, bool relu>
+template <class D, class S, Rounding rounding, bool ftz, bool sat, bool relu, bool finite>
 struct ConvertFloat {
   ATTEST_INLINE typename D::Lane apply(typename S::Lane lane) {
     auto value = S::load(lane);
@@ -104,6 +110,7 @@ struct ConvertFloat {
     if constexpr (relu) value = without_negatives(value);
     typename D::Lane result = Narrow<D, rounding>::lane(value);
     if constexpr (ftz && std::is_same_v<D, F32>) result = as_bits(flushed(as_float(result)));
+    if constexpr (finite) result = without_infinity<D>(result);
     return result;
   }
 };
@@ -212,14 +219,16 @@ struct FloatToInteger {
 template <class D, class S, Rounding rounding>
 ATTEST_DESCRIBES void add_narrowing(FormSink& sink) {
   constexpr const char* round = rounding_name<rounding>;
-  const auto one = [&]<bool ftz, bool sat, bool relu>() {
-    sink.add({"cvt", round, ftz ? "ftz" : "", relu ? "relu" : "", sat ? "sat" : "", D::name, S::name},
+  const auto one = [&]<bool ftz, bool sat, bool relu, bool finite = false>() {
+    sink.add({"cvt", round, ftz ? "ftz" : "", relu ? "relu" : "", sat ? "sat" : "", finite ? "satfinite" : "", D::name,
+              S::name},
              operands<out<D>(), in<S>()>,
-             {.run = convert_handler<D, S, rounding, ConvertFloat<D, S, rounding, ftz, sat, relu>>(),
+             {.run = convert_handler<D, S, rounding, ConvertFloat<D, S, rounding, ftz, sat, relu, finite>>(),
               .kind = Class::floating});
   };
   one.template operator()<false, false, false>();
-  // bf16 knows neither .sat nor .ftz.
+  // bf16 knows no .sat, and .ftz of what is narrowed to it alone.
+  if constexpr (std::is_same_v<D, BF16> && std::is_same_v<S, F32>) one.template operator()<true, false, false>();
   if constexpr (!std::is_same_v<D, BF16> && !std::is_same_v<S, BF16>) {
     one.template operator()<false, true, false>();
     if constexpr (std::is_same_v<S, F32> || std::is_same_v<D, F32>) {
@@ -227,24 +236,24 @@ ATTEST_DESCRIBES void add_narrowing(FormSink& sink) {
       one.template operator()<true, true, false>();
     }
   }
-  if constexpr (std::is_same_v<S, F32> && D::bits == 16 && (rounding == Rounding::rn || rounding == Rounding::rz))
+  if constexpr (std::is_same_v<S, F32> && D::bits == 16 && (rounding == Rounding::rn || rounding == Rounding::rz)) {
     one.template operator()<false, false, true>();
+    one.template operator()<false, false, false, true>();
+    one.template operator()<false, false, true, true>();
+  }
 }
 
 // cvt.rn.f16x2.f32 d, a, b: a above, b below.
-template <class D, Rounding rounding, bool relu>
+template <class D, Rounding rounding, bool relu, bool finite>
 struct ConvertPair {
-  ATTEST_INLINE std::uint32_t apply(float a, float b) {
-    if constexpr (relu) {
-      a = without_negatives(a);
-      b = without_negatives(b);
-    }
-    return (Narrow<D, rounding>::lane(a) << 16) | Narrow<D, rounding>::lane(b);
+  using Half = ConvertFloat<D, F32, rounding, false, false, relu, finite>;
+  ATTEST_INLINE std::uint32_t apply(std::uint32_t a, std::uint32_t b) {
+    return (Half::apply(a) << 16) | Half::apply(b);
   }
 };
 
 // tf32 keeps 10 bits of fraction in a float's place; rna: ties away from zero.
-template <Rounding rounding, bool relu>
+template <Rounding rounding, bool relu, bool finite_only>
 struct ConvertTf32 {
   ATTEST_INLINE std::uint32_t apply(float value) {
     if constexpr (relu) value = without_negatives(value);
@@ -254,6 +263,7 @@ struct ConvertTf32 {
                                                            : 0u;
     const bool finite = (bits & 0x7f800000u) != 0x7f800000u;
     bits = finite ? (bits + added) & 0xffffe000u : bits;
+    if constexpr (finite_only) bits = (bits & 0x7fffffffu) == 0x7f800000u ? bits - 0x2000u : bits;
     return value != value ? canonical_nan : bits;
   }
 };
@@ -352,14 +362,18 @@ ATTEST_DESCRIBES void add_convert(FormSink& sink) {
     each_value<false, true>([&]<bool relu>() {
       constexpr const char* round = rounding_name<rounding>;
       constexpr const char* clip = relu ? "relu" : "";
-      add_map<ConvertPair<F16, rounding, relu>, B32, F32, F32>(sink, {"cvt", round, clip, "f16x2.f32"},
-                                                               Class::floating);
-      add_map<ConvertPair<BF16, rounding, relu>, B32, F32, F32>(sink, {"cvt", round, clip, "bf16x2.f32"},
-                                                                Class::floating);
-      add_map<ConvertTf32<rounding, relu>, B32, F32>(sink, {"cvt", round, clip, "tf32.f32"}, Class::floating);
+      each_value<false, true>([&]<bool finite>() {
+        const char* const saturate = finite ? "satfinite" : "";
+        sink.add({"cvt", round, clip, saturate, "f16x2.f32"}, operands<out<B32>(), in<F32>(), in<F32>()>,
+                 {.run = Map<ConvertPair<F16, rounding, relu, finite>, B32, B32, B32>::run, .kind = Class::floating});
+        sink.add({"cvt", round, clip, saturate, "bf16x2.f32"}, operands<out<B32>(), in<F32>(), in<F32>()>,
+                 {.run = Map<ConvertPair<BF16, rounding, relu, finite>, B32, B32, B32>::run, .kind = Class::floating});
+      });
+      add_map<ConvertTf32<rounding, relu, false>, B32, F32>(sink, {"cvt", round, clip, "tf32.f32"}, Class::floating);
     });
   });
-  add_map<ConvertTf32<Rounding::none, false>, B32, F32>(sink, {"cvt.rna.tf32.f32"}, Class::floating);
+  add_map<ConvertTf32<Rounding::none, false, false>, B32, F32>(sink, {"cvt.rna.tf32.f32"}, Class::floating);
+  add_map<ConvertTf32<Rounding::none, false, true>, B32, F32>(sink, {"cvt.rna.satfinite.tf32.f32"}, Class::floating);
   add_map<PackSaturated<std::int16_t>, B32, S32, S32>(sink, {"cvt.pack.sat.s16.s32"});
   add_map<PackSaturated<std::uint16_t>, B32, S32, S32>(sink, {"cvt.pack.sat.u16.s32"});
   add_map<PackSaturated<std::int8_t>, B32, S32, S32, B32>(sink, {"cvt.pack.sat.s8.s32.b32"});
