@@ -109,6 +109,19 @@ void add_shifts(std::vector<FormCase>& forms, int bits) {
     }));
 }
 
+/// fns: the position of the nth set bit of a mask from a base on, upwards or, for a negative n, downwards; n of 0 asks
+/// for the base itself.
+std::uint64_t nth_set(const std::uint64_t* s) {
+  const auto n = static_cast<std::int32_t>(s[2]);
+  const auto base = static_cast<std::uint32_t>(s[1]);
+  const auto is_set = [&](std::int64_t bit) { return bit >= 0 && bit < 32 && (s[0] >> bit & 1) != 0; };
+  if (n == 0) return is_set(base) ? base : 0xffffffffu;
+  std::int64_t found = 0;
+  for (std::int64_t bit = base; bit >= 0 && bit<32; bit += n> 0 ? 1 : -1)
+    if (is_set(bit) && ++found == std::abs(std::int64_t{n})) return static_cast<std::uint64_t>(bit);
+  return 0xffffffffu;
+}
+
 void add_logic(std::vector<FormCase>& forms, const Type& type) {
   const std::string suffix = std::string(".") + type.name;
   forms.push_back(of("and" + suffix, type, {type, type}, [](const std::uint64_t* s) { return s[0] & s[1]; }));
@@ -167,6 +180,39 @@ std::vector<FormCase> bit_forms() {
     for (const bool wrap : {false, true})
       forms.push_back(of(std::string("shf.") + (left ? "l" : "r") + (wrap ? ".wrap" : ".clamp") + ".b32", b32,
                          {b32, b32, u32}, [=](const std::uint64_t* s) { return funnel(s, left, wrap); }));
+  for (const bool clamp : {false, true}) {
+    const std::string mode = clamp ? "clamp." : "wrap.";
+    forms.push_back(of("bmsk." + mode + "b32", b32, {u32, u32}, [=](const std::uint64_t* s) {
+      const std::uint64_t from = clamp ? std::min<std::uint64_t>(s[0], 32) : s[0] % 32;
+      const std::uint64_t count = clamp ? std::min<std::uint64_t>(s[1], 32) : s[1] % 32;
+      std::uint64_t mask = 0;
+      for (std::uint64_t bit = from; bit < std::min<std::uint64_t>(from + count, 32); ++bit)
+        mask |= std::uint64_t{1} << bit;
+      return mask;
+    }));
+    for (const Type& type : {u32, s32})
+      forms.push_back(of("szext." + mode + type.name, type, {type, u32}, [=](const std::uint64_t* s) {
+        const std::uint64_t width = clamp ? std::min<std::uint64_t>(s[1], 32) : s[1] % 32;
+        const std::uint64_t kept = s[0] & ((std::uint64_t{1} << width) - 1);
+        const bool negative = type.is_signed && width != 0 && (kept >> (width - 1) & 1) != 0;
+        return negative ? kept | ~std::uint64_t{0} << width : kept;
+      }));
+  }
+  forms.push_back(of("fns.b32", b32, {b32, u32, s32}, nth_set));
+  for (const unsigned table : {0x96u, 0xe8u})
+    for (const std::string operation : {"or", "and", "xor"})
+      forms.push_back({.text = "lop3." + operation + ".b32",
+                       .destinations = {b32, pred},
+                       .sources = {b32, b32, b32, pred},
+                       .lane =
+                           [=](const std::uint64_t* s, Want* d) {
+                             const std::uint64_t result =
+                                 table == 0x96u ? s[0] ^ s[1] ^ s[2] : (s[0] & s[1]) | (s[0] & s[2]) | (s[1] & s[2]);
+                             const std::uint64_t some = result != 0 ? 1 : 0;
+                             d[0] = result;
+                             d[1] = operation == "or" ? some | s[3] : operation == "and" ? some & s[3] : some ^ s[3];
+                           },
+                       .operands = "%d0|%d1, %s0, %s1, %s2, " + std::to_string(table) + ", %s3"});
   for (const unsigned table : {0x00u, 0x01u, 0x1bu, 0x2au, 0x6au, 0x80u, 0x96u, 0xb8u, 0xc0u, 0xcau, 0xd8u,
                                0xe2u, 0xe8u, 0xeau, 0xf0u, 0xf8u, 0xfcu, 0xfeu, 0xffu, 0x3cu, 0x12u, 0x47u})
     forms.push_back(of(

@@ -53,12 +53,14 @@ struct FunnelShift {
   }
 };
 
-// lop3: the bit of the table at index {a, b, c}. A tree of choices, leaves by c, then b, then a.
+// lop3: the bit of the table at index {a, b, c}. A tree of choices, leaves by c, then b, then a. Sources are operands
+// `first` to `first` + 2.
 struct Lookup3 {
-  static void run(const Instruction& instruction, Warp& warp, Mask active) {
-    const auto* a = warp.source_as<std::uint32_t>(instruction.operand[1]);
-    const auto* b = warp.source_as<std::uint32_t>(instruction.operand[2]);
-    const auto* c = warp.source_as<std::uint32_t>(instruction.operand[3]);
+  static void run(const Instruction& instruction, Warp& warp, Mask active) { look_up(instruction, warp, active, 1); }
+  ATTEST_INLINE void look_up(const Instruction& instruction, Warp& warp, Mask active, int first) {
+    const auto* a = warp.source_as<std::uint32_t>(instruction.operand[first]);
+    const auto* b = warp.source_as<std::uint32_t>(instruction.operand[first + 1]);
+    const auto* c = warp.source_as<std::uint32_t>(instruction.operand[first + 2]);
     const auto table = static_cast<std::uint32_t>(instruction.immediate);
     const auto spread = [=](int bit) { return 0u - ((table >> bit) & 1u); };
     std::uint32_t low[4];
@@ -82,6 +84,15 @@ struct Lookup3 {
         });
   }
 };
+
+// lop3 with a predicate: whether any bit of the result is set, combined with another predicate.
+template <class Op>
+void look_up_and_test(const Instruction& instruction, Warp& warp, Mask active) {
+  Lookup3::look_up(instruction, warp, active, 2);
+  const auto* result = warp.source_as<std::uint32_t>(instruction.operand[0]);
+  const Mask some = collect<std::uint32_t>([=](int lane) __attribute__((always_inline)) { return result[lane] != 0; });
+  warp.set_predicate(instruction.operand[1], Op::apply(some, predicate_source(instruction, warp, 6)), active);
+}
 
 // bfe: position and length are the low bytes of b and c. Bits beyond the top repeat the sign of the field's last bit
 // that exists, or are 0.
@@ -183,10 +194,11 @@ struct FindNthSet {
   }
 };
 // bmsk: b ones from bit a on. szext: the low b bits of a, extended to the whole word.
+template <bool clamp>
 struct MakeMask {
   ATTEST_INLINE std::uint32_t apply(std::uint32_t a, std::uint32_t b) {
-    const std::uint64_t from = a < 32 ? a : 32u;
-    const std::uint64_t count = b < 32 ? b : 32u;
+    const std::uint64_t from = a < 32 ? a : clamp ? 32u : a % 32;
+    const std::uint64_t count = b < 32 ? b : clamp ? 32u : b % 32;
     return static_cast<std::uint32_t>(((std::uint64_t{1} << count) - 1) << from);
   }
 };
@@ -218,6 +230,11 @@ ATTEST_DESCRIBES void add_bits(FormSink& sink) {
            {.run = combine_predicates<ExclusiveOr>});
   sink.add({"not.pred"}, operands<out_predicate(), in_predicate()>, {.run = invert_predicate});
   sink.add({"lop3.b32"}, operands<out<B32>(), in<B32>(), in<B32>(), in<B32>(), constant_only()>, {.run = Lookup3::run});
+  constexpr std::span<const OperandForm> tested =
+      operands<out<B32>(), out_predicate(), in<B32>(), in<B32>(), in<B32>(), constant_only(), in_predicate()>;
+  sink.add({"lop3.or.b32"}, tested, {.run = look_up_and_test<Or>});
+  sink.add({"lop3.and.b32"}, tested, {.run = look_up_and_test<And>});
+  sink.add({"lop3.xor.b32"}, tested, {.run = look_up_and_test<ExclusiveOr>});
   add_map<FunnelShift<true, false>, B32, B32, B32, U32>(sink, {"shf.l.wrap.b32"});
   add_map<FunnelShift<true, true>, B32, B32, B32, U32>(sink, {"shf.l.clamp.b32"});
   add_map<FunnelShift<false, false>, B32, B32, B32, U32>(sink, {"shf.r.wrap.b32"});
@@ -234,7 +251,8 @@ ATTEST_DESCRIBES void add_bits(FormSink& sink) {
     add_map<CountOnes, U32, T>(sink, {"popc", T::name});
   });
   add_map<FindNthSet, B32, B32, B32, S32>(sink, {"fns.b32"});
-  add_map<MakeMask, B32, U32, U32>(sink, {"bmsk.clamp.b32"});
+  add_map<MakeMask<true>, B32, U32, U32>(sink, {"bmsk.clamp.b32"});
+  add_map<MakeMask<false>, B32, U32, U32>(sink, {"bmsk.wrap.b32"});
   each_type<U32, S32>([&]<class T>() {
     add_map<ExtendBits<true>, T, T, U32>(sink, {"szext.clamp", T::name});
     add_map<ExtendBits<false>, T, T, U32>(sink, {"szext.wrap", T::name});
