@@ -91,6 +91,7 @@ std::vector<FormCase> convert_forms();
 std::vector<FormCase> move_forms();
 std::vector<FormCase> warp_forms();
 std::vector<FormCase> mma_forms();
+std::vector<FormCase> exact_mma_forms();
 std::vector<FormCase> load_store_forms();
 std::vector<FormCase> atomic_forms();
 std::vector<FormCase> shared_forms();

@@ -42,7 +42,7 @@ bool is_type(std::string_view modifier) {
       std::string_view("b32"),   std::string_view("u64"),   std::string_view("s64"),    std::string_view("b64"),
       std::string_view("f16"),   std::string_view("bf16"),  std::string_view("tf32"),   std::string_view("f32"),
       std::string_view("f64"),   std::string_view("f16x2"), std::string_view("bf16x2"), std::string_view("u16x2"),
-      std::string_view("s16x2"), std::string_view("pred")};
+      std::string_view("s16x2"), std::string_view("u4"),    std::string_view("s4"),     std::string_view("pred")};
   return std::find(types.begin(), types.end(), modifier) != types.end();
 }
 // These opcodes have two parts for ptxas too, which takes all other modifiers in any order.

@@ -184,39 +184,6 @@ void multiply_tiles(const Instruction& instruction, Warp& warp, Mask active) {
         });
 }
 
-// Integers of 8 bits: a word holds four along k.
-template <class A, class B, int depth, bool saturate>
-void multiply_bytes(const Instruction& instruction, Warp& warp, Mask active) {
-  if (active != all_lanes) fail_absent_member(all_lanes, active, __builtin_ctz(active), "mma.sync");
-  constexpr int registers = depth / 16;
-  std::int32_t sums[4][warp_lanes];
-  for (int row = 0; row < 16; ++row)
-    for (int column = 0; column < 8; ++column) {
-      const int place = (row / 8) * 2 + column % 2;
-      const int lane = (row % 8) * 4 + column / 2;
-      const auto c = warp.source_as<std::int32_t>(instruction.operand[4 + 3 * registers + place])[lane];
-      std::int64_t sum = c;
-      for (int block = 0; block < registers; ++block) {
-        const auto* a = warp.source_as<std::uint32_t>(instruction.operand[4 + 2 * block + row / 8]);
-        const auto* b = warp.source_as<std::uint32_t>(instruction.operand[4 + 2 * registers + block]);
-        for (int k = 0; k < 16; ++k) {
-          const auto x = static_cast<A>(a[(row % 8) * 4 + k / 4] >> (8 * (k % 4)));
-          const auto y = static_cast<B>(b[column * 4 + k / 4] >> (8 * (k % 4)));
-          sum += std::int32_t{x} * std::int32_t{y};
-        }
-      }
-      if constexpr (saturate) {
-        constexpr std::int64_t low = std::numeric_limits<std::int32_t>::min();
-        constexpr std::int64_t high = std::numeric_limits<std::int32_t>::max();
-        sum = sum < low ? low : sum > high ? high : sum;
-      }
-      sums[place][lane] = static_cast<std::int32_t>(static_cast<std::uint32_t>(sum));
-    }
-  for (int place = 0; place < 4; ++place)
-    for (int lane = 0; lane < warp_lanes; ++lane)
-      warp.destination<std::int32_t>(instruction.operand[place])[lane] = sums[place][lane];
-}
-
 inline constexpr OperandForm mma_d = in_group(out<B32>(), 1);
 inline constexpr OperandForm mma_a = in_group(in<B32>(), 2);
 inline constexpr OperandForm mma_b = in_group(in<B32>(), 3);
@@ -246,19 +213,6 @@ ATTEST_DESCRIBES void add_multiply(FormSink& sink, const char* shape) {
             .gathers = true,
             .reads_first = true});
 }
-template <class A, class B, int depth>
-ATTEST_DESCRIBES void add_multiply_bytes(FormSink& sink, const char* shape, const char* a, const char* b) {
-  each_value<false, true>([&]<bool saturate>() {
-    sink.add({"mma.sync.aligned", shape, "row.col", saturate ? "satfinite" : "", "s32", a, b, "s32"},
-             mma_operands<false, depth / 16>(),
-             {.run = multiply_bytes<A, B, depth, saturate>,
-              .kind = Class::tensor,
-              .warp_flops = 2 * 16 * 8 * depth,
-              .gathers = true,
-              .reads_first = true});
-  });
-}
-
 ATTEST_DESCRIBES void add_mma(FormSink& sink) {
   add_multiply<Bf16Words, 16, false>(sink, "m16n8k16");
   add_multiply<F16Words, 16, false>(sink, "m16n8k16");
@@ -268,14 +222,4 @@ ATTEST_DESCRIBES void add_mma(FormSink& sink) {
   add_multiply<F16Words, 8, true>(sink, "m16n8k8");
   add_multiply<Tf32Words, 8, false>(sink, "m16n8k8");
   add_multiply<Tf32Words, 4, false>(sink, "m16n8k4");
-  using s8 = std::int8_t;
-  using u8 = std::uint8_t;
-  add_multiply_bytes<s8, s8, 16>(sink, "m16n8k16", "s8", "s8");
-  add_multiply_bytes<s8, u8, 16>(sink, "m16n8k16", "s8", "u8");
-  add_multiply_bytes<u8, s8, 16>(sink, "m16n8k16", "u8", "s8");
-  add_multiply_bytes<u8, u8, 16>(sink, "m16n8k16", "u8", "u8");
-  add_multiply_bytes<s8, s8, 32>(sink, "m16n8k32", "s8", "s8");
-  add_multiply_bytes<s8, u8, 32>(sink, "m16n8k32", "s8", "u8");
-  add_multiply_bytes<u8, s8, 32>(sink, "m16n8k32", "u8", "s8");
-  add_multiply_bytes<u8, u8, 32>(sink, "m16n8k32", "u8", "u8");
 }

@@ -14,8 +14,11 @@ namespace attest::emulator::ATTEST_ISA {
 #include "harness/backends/emulator/arithmetic_mma_tiles.inc.hpp"
 //
 #include "harness/backends/emulator/arithmetic_mma.inc.hpp"
+//
+#include "harness/backends/emulator/arithmetic_mma_exact.inc.hpp"
 
 void add_mma_forms(FormSink& sink) {
   add_mma(sink);
+  add_exact_mma(sink);
 }
 }  // namespace attest::emulator::ATTEST_ISA
