@@ -42,13 +42,14 @@ std::vector<Operation> operations() {
     all.push_back(integer("min", type, [](Wide a, Wide b) { return a < b ? a : b; }));
     all.push_back(integer("max", type, [](Wide a, Wide b) { return a > b ? a : b; }));
   }
+  for (const Type& type : {b16, b32, b64})
+    all.push_back({"cas." + std::string(type.name), type,
+                   [](std::uint64_t old, std::uint64_t b, std::uint64_t c) { return Want(old == b ? c : old); }, 2});
   for (const Type& type : {b32, b64}) {
     all.push_back(integer("and", type, [](Wide a, Wide b) { return a & b; }));
     all.push_back(integer("or", type, [](Wide a, Wide b) { return a | b; }));
     all.push_back(integer("xor", type, [](Wide a, Wide b) { return a ^ b; }));
     all.push_back(integer("exch", type, [](Wide, Wide b) { return b; }));
-    all.push_back({"cas." + std::string(type.name), type,
-                   [](std::uint64_t old, std::uint64_t b, std::uint64_t c) { return Want(old == b ? c : old); }, 2});
   }
   all.push_back(integer("inc", u32, [](Wide a, Wide b) { return a >= b ? 0 : a + 1; }));
   all.push_back(integer("dec", u32, [](Wide a, Wide b) { return a == 0 || a > b ? b : a - 1; }));
@@ -57,6 +58,8 @@ std::vector<Operation> operations() {
   all.push_back(floating_sum("add.f64", f64, false));
   all.push_back(floating_sum("add.noftz.f16", f16, false));
   all.push_back(floating_sum("add.noftz.f16x2", f16x2, false));
+  all.push_back(floating_sum("add.noftz.bf16", bf16, false));
+  all.push_back(floating_sum("add.noftz.bf16x2", bf16x2, false));
   return all;
 }
 
@@ -156,6 +159,12 @@ std::vector<FormCase> atomic_forms() {
   }
   for (const std::string order : {".acquire.gpu", ".release.gpu", ".acq_rel.gpu", ".acq_rel.sys"})
     forms.push_back(of(add, "global", false, order));
+  // A scope without an order, as atomicAdd_block and its kin are compiled.
+  for (const std::string order : {".cta", ".gpu", ".sys"})
+    for (const std::string space : {"global", "shared", ""}) {
+      forms.push_back(of(add, space, false, order));
+      forms.push_back(of(add, space, true, order));
+    }
   forms.push_back(contended("global"));
   forms.push_back(contended("shared"));
   return forms;

@@ -1,5 +1,6 @@
-// What moves tiles: ldmatrix of one, two and four matrices, as they lie and transposed; cp.async of every size with
-// zero fill, in groups; addresses turned from one space to another.
+// What moves tiles: ldmatrix of one, two and four matrices, as they lie and transposed, at generic addresses too;
+// movmatrix; cp.async of every size with zero fill and cache policies, in groups; addresses turned from one space to
+// another, each in its own space alone.
 #include <boost/test/unit_test.hpp>
 #include <string>
 
@@ -49,15 +50,16 @@ FormCase matrices(int count, bool transposed, const std::string& modifiers) {
 }
 
 /// Copies `bytes` of source 0's array, of which source-size bytes are read and the rest is zero.
-FormCase copy(const std::string& modifiers, int bytes, const std::string& source_bytes, const std::string& wait) {
+FormCase copy(const std::string& modifiers, int bytes, const std::string& source_bytes, const std::string& wait,
+              const std::string& policy = {}) {
   const int words = bytes / 4;
   std::string text =
       "ld.param.u64 %g, [form_param_" + std::to_string(words) +
       "];\ncvta.to.global.u64 %g, %g;\nand.b32 %t, %i, -4;\nmad.wide.u32 %g, %t, 4, %g;\n"
       "mov.u64 %a, tile;\nmov.u32 %t, %tid.x;\nmad.wide.u32 %a, %t, 16, %a;\nand.b32 %size, %s1, 31;\nmin.u32 %size, "
       "%size, " +
-      std::to_string(bytes) + ";\n{on}cp.async." + modifiers + " [%a], [%g], " + std::to_string(bytes) +
-      (source_bytes.empty() ? "" : ", " + source_bytes) + ";\n" + wait + "\n";
+      std::to_string(bytes) + ";\n" + policy + "{on}cp.async." + modifiers + " [%a], [%g], " + std::to_string(bytes) +
+      (source_bytes.empty() ? "" : ", " + source_bytes) + (policy.empty() ? "" : ", %policy") + ";\n" + wait + "\n";
   for (int k = 0; k < words; ++k)
     text += "{on}ld.shared.b32 %d" + std::to_string(k) + ", [%a+" + std::to_string(4 * k) + "];\n";
   return {.text = text,
@@ -80,7 +82,7 @@ FormCase copy(const std::string& modifiers, int bytes, const std::string& source
                   }
                 }
               },
-          .declarations = ".reg .b64 %a, %g;\n  .reg .b32 %t, %size;\n  .shared .align 16 .b8 tile[2048];",
+          .declarations = ".reg .b64 %a, %g, %policy;\n  .reg .b32 %t, %size;\n  .shared .align 16 .b8 tile[2048];",
           .count = 512};
 }
 
@@ -88,18 +90,44 @@ FormCase copy(const std::string& modifiers, int bytes, const std::string& source
 FormCase window(const std::string& space, const std::string& variable, const std::string& declaration, bool of_module) {
   FormCase form{.text = "mov.u64 %a, " + variable + ";\n{on}cvta." + space + ".u64 %b, %a;\n{on}cvta.to." + space +
                         ".u64 %c, %b;\n{on}setp.eq.u64 %p, %a, %c;\n{on}selp.u32 %d0, 1, 0, %p;\n{on}isspacep." +
-                        space + " %p, %b;\n{on}selp.u32 %d1, 1, 0, %p;",
-                .destinations = {u32, u32},
+                        space + " %p, %b;\n{on}selp.u32 %d1, 1, 0, %p;\n{on}mov.u32 %d2, 0;",
+                .destinations = {u32, u32, u32},
                 .sources = {},
                 .lane =
                     [](const std::uint64_t*, Want* d) {
                       d[0] = 1;
                       d[1] = 1;
+                      d[2] = 0;
                     },
-                .declarations = ".reg .b64 %a, %b, %c;\n  .reg .pred %p;" + (of_module ? "" : "\n  " + declaration),
+                .declarations = ".reg .b64 %a, %b, %c;\n  .reg .pred %p;\n  .reg .b32 %e;" +
+                                (of_module ? "" : "\n  " + declaration),
                 .count = 128};
   if (of_module) form.variables = declaration + "\n";
+  for (const std::string other : {"shared", "local", "global", "const", "param", "shared::cta"})
+    if (!other.starts_with(space) && !space.starts_with(other))
+      form.text += "\n{on}isspacep." + other + " %p, %b;\n{on}selp.u32 %e, 1, 0, %p;\n{on}add.u32 %d2, %d2, %e;";
   return form;
+}
+
+/// Element (row, column) of a matrix whose rows lie in groups of four lanes becomes (column, row).
+FormCase moved_matrix() {
+  return {.text = "movmatrix.sync.aligned.m8n8.trans.b16",
+          .destinations = {b32},
+          .sources = {b32},
+          .lane = {},
+          .warp =
+              [](const WarpSources& warp, Wants& d) {
+                const auto element = [&](int row, int column) {
+                  return warp.lanes[static_cast<std::size_t>(row * 4 + column / 2)][0] >> (16 * (column % 2)) & 0xffff;
+                };
+                for (int lane = 0; lane < 32; ++lane) {
+                  const int row = lane / 4;
+                  const int column = lane % 4 * 2;
+                  d[static_cast<std::size_t>(lane)][0] = element(column + 1, row) << 16 | element(column, row);
+                }
+              },
+          .count = 512,
+          .under_guard = false};
 }
 
 }  // namespace
@@ -121,7 +149,6 @@ std::vector<FormCase> shared_forms() {
     if (form.text.find(".shared.b16") == std::string::npos) {
       const std::string from = "mov.u64 %a, tile;\nmad.wide.u32 %a, %t, 16, %a;\nldmatrix";
       const std::size_t at = form.text.find(from);
-      form.required = false;
       form.text.insert(at + std::string("mov.u64 %a, tile;\n").size(), "cvta.shared.u64 %a, %a;\n");
     }
   const std::string group = "cp.async.commit_group;\ncp.async.wait_group 0;";
@@ -139,7 +166,15 @@ std::vector<FormCase> shared_forms() {
   forms.push_back(window("local", "depot", ".local .align 16 .b8 depot[16];", false));
   forms.push_back(window("global", "scratch", ".global .align 16 .b8 scratch[16];", true));
   forms.push_back(window("const", "table", ".const .align 4 .b32 table[1] = {7};", true));
-  forms.back().required = false;
+  forms.push_back(window("shared::cta", "tile", ".shared .align 16 .b8 tile[16];", false));
+  forms.push_back(moved_matrix());
+  const std::string make = "createpolicy.fractional.L2::";
+  for (const std::string prefetch : {"", ".L2::64B", ".L2::128B", ".L2::256B"})
+    for (const std::string size : {"", "%size"}) {
+      const std::string hint = "shared.global.L2::cache_hint" + prefetch;
+      forms.push_back(copy("cg." + hint, 16, size, group, make + "evict_first.b64 %policy, 1.0;\n"));
+      forms.push_back(copy("ca." + hint, 8, size, group, make + "evict_last.L2::evict_unchanged.b64 %policy;\n"));
+    }
   return forms;
 }
 

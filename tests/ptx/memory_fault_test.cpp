@@ -113,6 +113,18 @@ BOOST_AUTO_TEST_CASE(shared_local_and_parameter_memory_have_ends) {
   BOOST_CHECK(machine.fault_of("ld.param.u32", {word(0), pair(2)}).kind == FaultKind::out_of_bounds);
   machine.set(pair(2), [](int) { return param_window; });
   BOOST_CHECK(machine.fault_of("st.u32", {pair(2), word(0)}).kind == FaultKind::invalid_address_space);
+  // ldmatrix at generic addresses, which must be those of shared memory, and within it.
+  const std::string_view load_matrix = "ldmatrix.sync.aligned.m8n8.x1.b16";
+  machine.set(pair(2), [&](int lane) { return lane == 5 ? param_window : shared_window + 1008; });
+  fault = machine.fault_of(load_matrix, {word(0), pair(2)});
+  BOOST_CHECK(fault.kind == FaultKind::invalid_address_space);
+  BOOST_TEST(fault.lane == 5);
+  BOOST_TEST(fault.detail == "ldmatrix reads shared memory, and this generic address lies elsewhere");
+  machine.set(pair(2), [&](int lane) { return shared_window + (lane == 5 ? 1024 : 1008); });
+  BOOST_CHECK(machine.fault_of(load_matrix, {word(0), pair(2)}).kind == FaultKind::out_of_bounds);
+  // Lanes whose rows no matrix asks for may point anywhere.
+  machine.set(pair(2), [&](int lane) { return lane >= 8 ? param_window : shared_window + 1008; });
+  machine.run(load_matrix, {word(0), pair(2)});
 }
 
 BOOST_AUTO_TEST_CASE(inactive_lanes_may_point_anywhere) {

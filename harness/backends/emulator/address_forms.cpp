@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 
 #include "harness/backends/emulator/memory_handlers.hpp"
 #include "harness/backends/emulator/memory_modifiers.hpp"
@@ -29,11 +30,17 @@ void is_in_window(const Instruction& instruction, Warp& warp, Mask active) {
   warp.set_predicate(instruction.operand[0], within, active);
 }
 
-void is_global(const Instruction& instruction, Warp& warp, Mask active) {
+/// Constants lie among the global allocations, and are no part of global memory.
+template <bool Constant>
+void is_allocated(const Instruction& instruction, Warp& warp, Mask active) {
   const auto* const address = warp.source_as<std::uint64_t>(instruction.operand[1]);
   Mask within = 0;
-  for (int lane = 0; lane < warp_lanes; ++lane)
-    within |= address[lane] >= global_base ? 1u << lane : 0u;
+  for (Mask rest = active; rest != 0; rest &= rest - 1) {
+    const int lane = std::countr_zero(rest);
+    if (address[lane] < global_base) continue;
+    const Allocation* const holder = warp.launch->global->state().find(address[lane]);
+    if ((holder != nullptr && holder->constant) == Constant) within |= 1u << lane;
+  }
   warp.set_predicate(instruction.operand[0], within, active);
 }
 
@@ -76,7 +83,9 @@ std::optional<Form> find_space_test(Words words) {
   form.kind = Class::integer;
   form.operands = {{.place = Place::predicate, .bits = 1, .destination = true}, {.place = Place::pair, .bits = 64}};
   if (words[0] == "global")
-    form.run = is_global;
+    form.run = is_allocated<false>;
+  else if (words[0] == "const")
+    form.run = is_allocated<true>;
   else if (words[0] == "shared" || words[0] == "shared::cta")
     form.run = is_in_window<shared_window>;
   else if (words[0] == "local")
@@ -88,21 +97,23 @@ std::optional<Form> find_space_test(Words words) {
   return form;
 }
 
-const std::array<std::string_view, 3> membar_forms = {"cta", "gl", "sys"};
-const std::array<std::string_view, 15> fence_forms = {
-    "acq_rel.cta", "acq_rel.cluster", "acq_rel.gpu", "acq_rel.sys", "sc.cta",
-    "sc.cluster",  "sc.gpu",          "sc.sys",      "cta",         "gpu",
-    "sys",         "acquire.cta",     "acquire.gpu", "release.cta", "release.gpu"};
+const std::array<std::string_view, 4> membar_forms = {"cta", "gl", "sys", "proxy.alias"};
+const std::array<std::string_view, 16> fence_forms = {
+    "acq_rel.cta", "acq_rel.cluster", "acq_rel.gpu", "acq_rel.sys", "sc.cta", "sc.cluster",
+    "sc.gpu",      "sc.sys",          "cta",         "gpu",         "sys",    "acquire.cta",
+    "acquire.gpu", "release.cta",     "release.gpu", "proxy.alias"};
 const std::array<std::string_view, 8> prefetch_forms = {
     "L1", "L2", "global.L1", "global.L2", "local.L1", "local.L2", "global.L2::evict_last", "global.L2::evict_normal"};
-const std::array<std::string_view, 4> policy_forms = {"fractional.L2::evict_first.b64", "fractional.L2::evict_last.b64",
-                                                      "fractional.L2::evict_normal.b64",
-                                                      "fractional.L2::evict_unchanged.b64"};
+/// Of createpolicy: the priority of some lines of the cache, and that of the rest.
+const std::array<std::string_view, 4> first_priorities = {"L2::evict_first", "L2::evict_last", "L2::evict_normal",
+                                                          "L2::evict_unchanged"};
+const std::array<std::string_view, 3> other_priorities = {"", "L2::evict_first", "L2::evict_unchanged"};
 const std::array<std::string_view, 14> conversion_forms = {
     "global.u64",      "shared.u64",         "local.u64",        "param.u64",          "const.u64",
     "shared::cta.u64", "to.global.u64",      "to.shared.u64",    "to.local.u64",       "to.param.u64",
     "to.const.u64",    "to.shared::cta.u64", "param::entry.u64", "to.param::entry.u64"};
-const std::array<std::string_view, 4> space_forms = {"global", "shared", "local", "param"};
+const std::array<std::string_view, 7> space_forms = {"global", "const", "shared",      "shared::cta",
+                                                     "local",  "param", "param::entry"};
 
 std::string joined(Words words) {
   std::string text;
@@ -114,6 +125,34 @@ std::string joined(Words words) {
 template <std::size_t Count>
 bool listed(Words words, const std::array<std::string_view, Count>& forms) {
   return std::find(forms.begin(), forms.end(), joined(words)) != forms.end();
+}
+
+/// "fractional.L2::evict_last.L2::evict_unchanged.b64", ...
+std::vector<std::string> policy_forms() {
+  std::vector<std::string> forms{"cvt.L2.b64"};
+  for (const std::string_view spread : {"fractional", "range", "range.global"})
+    for (const std::string_view first : first_priorities)
+      for (const std::string_view other : other_priorities)
+        forms.push_back(std::string(spread).append(".").append(first).append(other.empty() ? "" : ".").append(other) +
+                        ".b64");
+  return forms;
+}
+
+std::optional<Form> find_policy_form(Words words) {
+  static const std::vector<std::string> known = policy_forms();
+  if (std::find(known.begin(), known.end(), joined(words)) == known.end()) return {};
+  Form form;
+  form.kind = Class::memory;
+  form.run = make_policy;
+  form.operands = {{.place = Place::pair, .bits = 64, .destination = true}};
+  const OperandForm number{.place = Place::word, .bits = 32};
+  if (words[0] == "cvt")
+    form.operands.push_back(policy_operand());
+  else if (words[0] == "range")
+    form.operands.insert(form.operands.end(), {address_operand(), number, number});
+  else
+    form.operands.push_back({.place = Place::word, .bits = 32, .floating = true, .optional = true});
+  return form;
 }
 
 }  // namespace
@@ -131,12 +170,7 @@ std::optional<Form> find_address_form(std::string_view opcode, std::span<const s
     form.operands = {address_operand()};
     return form;
   }
-  if (opcode == "createpolicy" && listed(words, policy_forms)) {
-    form.run = make_policy;
-    form.operands = {{.place = Place::pair, .bits = 64, .destination = true},
-                     {.place = Place::word, .bits = 32, .floating = true, .optional = true}};
-    return form;
-  }
+  if (opcode == "createpolicy") return find_policy_form(words);
   return {};
 }
 
@@ -151,7 +185,7 @@ std::vector<std::string> known_address_forms() {
   add("membar", membar_forms);
   add("fence", fence_forms);
   add("prefetch", prefetch_forms);
-  add("createpolicy", policy_forms);
+  add("createpolicy", policy_forms());
   forms.emplace_back("prefetchu.L1");
   return forms;
 }

@@ -89,6 +89,12 @@ std::uint64_t GlobalMemory::allocate(std::uint64_t bytes) {
   return state_->allocations.back().start;
 }
 
+std::uint64_t GlobalMemory::allocate_constant(std::uint64_t bytes) {
+  const std::uint64_t address = allocate(bytes);
+  state_->allocations.back().constant = true;
+  return address;
+}
+
 bool GlobalMemory::free(std::uint64_t address) {
   Allocation* const allocation = state_->find(address);
   if (allocation == nullptr || allocation->start != address || !allocation->living()) return false;

@@ -34,6 +34,8 @@ class GlobalMemory {
 
   /// Address of `bytes` new bytes, which count as never written. Throws std::bad_alloc. Contents start as 0xFF bytes.
   std::uint64_t allocate(std::uint64_t bytes);
+  /// The same for a .const variable, which isspacep tells from global memory.
+  std::uint64_t allocate_constant(std::uint64_t bytes);
   /// False where `address` is not the start of a living allocation.
   bool free(std::uint64_t address);
   /// Host access: false where the range does not lie in one living allocation. write() and fill mark as written.

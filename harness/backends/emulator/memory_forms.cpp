@@ -122,25 +122,43 @@ std::optional<Form> find_copy_form(Words words, Isa isa) {
     form.operands = {{.place = Place::word, .immediate_only = true}};
     return form;
   }
-  if (words.size() < 3 || words.size() > 4 || (words[0] != "ca" && words[0] != "cg") ||
+  if (words.size() < 3 || (words[0] != "ca" && words[0] != "cg") ||
       (words[1] != "shared" && words[1] != "shared::cta") || words[2] != "global")
     return {};
-  if (words.size() == 4 && words[3] != "L2::64B" && words[3] != "L2::128B" && words[3] != "L2::256B") return {};
+  Words hints = words.subspan(3);
+  const bool has_policy = !hints.empty() && hints[0] == "L2::cache_hint";
+  if (has_policy) hints = hints.subspan(1);
+  if (hints.size() > 1) return {};
+  if (hints.size() == 1 && hints[0] != "L2::64B" && hints[0] != "L2::128B" && hints[0] != "L2::256B") return {};
   form.run = words[0] == "cg" ? memory_handlers_of(isa).copy_async_cg : memory_handlers_of(isa).copy_async;
   form.operands = {
       address_operand(), address_operand(), {.place = Place::word}, {.place = Place::word, .optional = true}};
+  if (has_policy) form.operands.push_back(policy_operand());
   return form;
 }
 
-/// ldmatrix and stmatrix: shape, count and .trans in either order before the space.
+/// ldmatrix, stmatrix and movmatrix: shape, count and .trans in either order before the space.
 std::optional<Form> find_matrix_form(std::string_view opcode, Words words, Isa isa) {
-  if (words.size() < 5 || words.front() != "sync" || words[1] != "aligned" || words.back() != "b16") return {};
+  if (words.size() < 4 || words.front() != "sync" || words[1] != "aligned" || words.back() != "b16") return {};
+  const bool store = opcode == "stmatrix";
+  const MemoryHandlers& handlers = memory_handlers_of(isa);
+  Form form;
+  form.kind = Class::memory;
+  form.flow = Flow::gather;
+  if (opcode == "movmatrix") {
+    if (words.size() != 5 || words[2] != "m8n8" || words[3] != "trans") return {};
+    form.kind = Class::move;
+    form.run = handlers.move_matrix;
+    form.operands = {{.place = Place::word, .bits = 32, .destination = true}, {.place = Place::word, .bits = 32}};
+    return form;
+  }
   const std::string_view space = words[words.size() - 2];
-  if (space != "shared" && space != "shared::cta") return {};
+  const bool generic = space != "shared" && space != "shared::cta";
+  if (generic && store) return {};
   bool shape = false;
   bool transposed = false;
   unsigned matrices = 0;
-  for (const std::string_view word : words.subspan(2, words.size() - 4)) {
+  for (const std::string_view word : words.subspan(2, words.size() - (generic ? 3 : 4))) {
     if (word == "m8n8" && !shape)
       shape = true;
     else if (word == "trans" && !transposed)
@@ -151,12 +169,9 @@ std::optional<Form> find_matrix_form(std::string_view opcode, Words words, Isa i
       return {};
   }
   if (!shape || matrices == 0) return {};
-  const bool store = opcode == "stmatrix";
-  const MemoryHandlers& handlers = memory_handlers_of(isa);
-  Form form;
-  form.kind = Class::memory;
-  form.flow = Flow::gather;
-  form.run = (store ? handlers.store_matrix : handlers.load_matrix)[index_of_length(matrices)][transposed ? 1 : 0];
+  form.run = (store     ? handlers.store_matrix
+              : generic ? handlers.load_matrix_generic
+                        : handlers.load_matrix)[index_of_length(matrices)][transposed ? 1 : 0];
   if (store) form.operands.push_back(address_operand());
   // One matrix is written {%r1}, which is a group too.
   for (unsigned index = 0; index < matrices; ++index)
@@ -170,7 +185,8 @@ std::optional<Form> find_matrix_form(std::string_view opcode, Words words, Isa i
 std::optional<Form> find_memory_form(std::string_view opcode, std::span<const std::string_view> modifiers, Isa isa) {
   if (opcode == "ld" || opcode == "st" || opcode == "ldu") return find_access_form(opcode, modifiers, isa);
   if (opcode == "cp") return find_copy_form(modifiers, isa);
-  if (opcode == "ldmatrix" || opcode == "stmatrix") return find_matrix_form(opcode, modifiers, isa);
+  if (opcode == "ldmatrix" || opcode == "stmatrix" || opcode == "movmatrix")
+    return find_matrix_form(opcode, modifiers, isa);
   if (opcode == "atom" || opcode == "red") return find_atomic_form(opcode == "red", modifiers);
   return find_address_form(opcode, modifiers);
 }
@@ -202,13 +218,17 @@ std::vector<std::string> known_memory_forms() {
   add(loads);
   add(stores);
   for (const std::string_view cache : {"ca", "cg"})
-    for (const std::string_view hint : {"", ".L2::64B", ".L2::128B", ".L2::256B"})
-      forms.push_back(fmt::format("cp.async.{}.shared.global{}", cache, hint));
+    for (const std::string_view policy : {"", ".L2::cache_hint"})
+      for (const std::string_view hint : {"", ".L2::64B", ".L2::128B", ".L2::256B"})
+        forms.push_back(fmt::format("cp.async.{}.shared.global{}{}", cache, policy, hint));
   forms.insert(forms.end(), {"cp.async.commit_group", "cp.async.wait_group", "cp.async.wait_all"});
-  for (const std::string_view opcode : {"ldmatrix", "stmatrix"})
-    for (const std::string_view count : {"x1", "x2", "x4"})
-      for (const std::string_view trans : {"", ".trans"})
-        forms.push_back(fmt::format("{}.sync.aligned.m8n8.{}{}.shared.b16", opcode, count, trans));
+  for (const std::string_view count : {"x1", "x2", "x4"})
+    for (const std::string_view trans : {"", ".trans"}) {
+      forms.push_back(fmt::format("ldmatrix.sync.aligned.m8n8.{}{}.shared.b16", count, trans));
+      forms.push_back(fmt::format("ldmatrix.sync.aligned.m8n8.{}{}.b16", count, trans));
+      forms.push_back(fmt::format("stmatrix.sync.aligned.m8n8.{}{}.shared.b16", count, trans));
+    }
+  forms.emplace_back("movmatrix.sync.aligned.m8n8.trans.b16");
   for (const auto& more : {known_atomic_forms(), known_address_forms()})
     forms.insert(forms.end(), more.begin(), more.end());
   return forms;

@@ -23,8 +23,10 @@ struct MemoryHandlers {
   AccessTable store_shared;
   AccessTable load_generic;
   AccessTable store_generic;
-  Handler load_matrix[3][2];   ///< [x1, x2, x4][trans]
-  Handler store_matrix[3][2];  ///< the same
+  Handler load_matrix[3][2];          ///< [x1, x2, x4][trans]
+  Handler load_matrix_generic[3][2];  ///< the same, at generic addresses
+  Handler store_matrix[3][2];         ///< the same
+  Handler move_matrix;
   Handler copy_async;
   Handler copy_async_cg;  ///< of 16 bytes alone
 };

@@ -1,4 +1,5 @@
-// ldmatrix, stmatrix and cp.async. Included once by each memory_handlers_<isa>.cpp, after memory_access.inc.hpp.
+// ldmatrix, stmatrix, movmatrix and cp.async. Included once by each memory_handlers_<isa>.cpp, after
+// memory_access.inc.hpp.
 
 namespace attest::emulator::ATTEST_ISA {
 
@@ -36,12 +37,29 @@ inline void need_all_lanes(Mask active, const char* what) {
                       .detail = std::string(what) + " needs all 32 lanes of the warp"};
 }
 
-template <unsigned Matrices, bool Transposed>
+/// Offsets in shared memory that generic addresses name: operand `index`.
+inline void read_generic_offsets(const Instruction& instruction, const Warp& warp, unsigned index, Mask members,
+                                 Offsets& offset) {
+  Addresses address;
+  read_addresses(instruction, warp, index, instruction.immediate, address);
+  const Mask outside = members & ~classify(address.lane, members).shared;
+  if (outside != 0) [[unlikely]]
+    throw KernelFault{.kind = FaultKind::invalid_address_space,
+                      .lane = std::countr_zero(outside),
+                      .address = address.lane[std::countr_zero(outside)],
+                      .detail = "ldmatrix reads shared memory, and this generic address lies elsewhere"};
+  subtract_window(address, shared_window, offset);
+}
+
+template <unsigned Matrices, bool Transposed, bool Generic>
 void load_matrix(const Instruction& instruction, Warp& warp, Mask active) {
   constexpr Mask members = Matrices == 4 ? all_lanes : (1u << (8 * Matrices % 32)) - 1u;
   need_all_lanes(active, "ldmatrix");
   Offsets offset;
-  read_offsets(instruction, warp, Matrices, instruction.immediate, members, 16, offset);
+  if constexpr (Generic)
+    read_generic_offsets(instruction, warp, Matrices, members, offset);
+  else
+    read_offsets(instruction, warp, Matrices, instruction.immediate, members, 16, offset);
   check_offsets<16>(warp, members, offset);
   LaunchState& launch = *warp.launch;
   if (launch.sanitize) [[unlikely]]
@@ -83,6 +101,14 @@ void store_matrix(const Instruction& instruction, Warp& warp, Mask active) {
   if (launch.count) count_shared(launch, true, wavefronts_of<16>(offset, members));
   for (unsigned row = 0; row < 8 * Matrices; ++row)
     std::memcpy(warp.block->shared + offset.lane[row], &data[row], 16);
+}
+
+/// One matrix in registers, transposed.
+inline void move_matrix(const Instruction& instruction, Warp& warp, Mask active) {
+  need_all_lanes(active, "movmatrix");
+  MatrixRow rows[8];
+  std::memcpy(rows, warp.source_as<MatrixRow>(instruction.operand[1]), sizeof rows);
+  transpose(rows, warp.destination<MatrixRow>(instruction.operand[0]));
 }
 
 /// Lanes by how much of a copy they read.

@@ -82,9 +82,9 @@ std::optional<MemoryModifiers> read_memory_modifiers(std::span<const std::string
     }
     if (!first) return {};
   }
-  // A cache operator excludes priorities, and a weak or volatile access has no scope.
+  // A cache operator excludes priorities, and a weak or volatile access has no scope. Atomics may have one without an
+  // order, which is relaxed then.
   if (!result.cache_operator.empty() && (level1 || level2)) return {};
-  if (result.scope && !semantics) return {};
   if ((result.semantics == "weak" || result.semantics == "volatile") && result.scope) return {};
   return result;
 }

@@ -39,6 +39,7 @@ struct Allocation {
   std::uint64_t bytes = 0;
   std::byte* data = nullptr;  ///< null once freed
   LazyWords initialised;      ///< bytes that were written
+  bool constant = false;      ///< a .const variable
   bool living() const { return data != nullptr; }
 };
 

@@ -62,7 +62,8 @@ void place(Module::State& state, const Syntax& syntax, std::vector<PlacedVariabl
     Module::State::Variable in_memory{.address = 0, .bytes = bytes};
     if (bytes != 0) {
       try {
-        in_memory.address = state.memory.allocate(bytes);
+        in_memory.address =
+            variable.space == Space::constant ? state.memory.allocate_constant(bytes) : state.memory.allocate(bytes);
       } catch (const std::bad_alloc&) {
         refuse(fmt::format("no room for {} bytes", bytes));
       }
