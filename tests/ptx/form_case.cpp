@@ -323,7 +323,7 @@ std::vector<FormCase> all_forms() {
   std::vector<FormCase> all;
   for (const auto& table :
        {integer_forms, bit_forms, compare_forms, float_forms, half_forms, approximate_forms, convert_forms, move_forms,
-        warp_forms, mma_forms, exact_mma_forms, load_store_forms, atomic_forms, shared_forms}) {
+        warp_forms, mma_forms, exact_mma_forms, load_store_forms, atomic_forms, shared_forms, control_forms}) {
     const std::vector<FormCase> forms = table();
     all.insert(all.end(), forms.begin(), forms.end());
   }

@@ -95,6 +95,7 @@ std::vector<FormCase> exact_mma_forms();
 std::vector<FormCase> load_store_forms();
 std::vector<FormCase> atomic_forms();
 std::vector<FormCase> shared_forms();
+std::vector<FormCase> control_forms();
 std::vector<FormCase> all_forms();
 
 }  // namespace attest::ptx

@@ -102,26 +102,30 @@ void add_set(std::vector<FormCase>& forms, const Type& destination, const Type& 
   const bool pair = type.kind == Kind::floating_pair;
   for (const std::string& comparison : comparisons_of(type))
     for (const std::string operation : {"", "and", "or", "xor"}) {
-      if (!operation.empty() && comparison != "le" && comparison != "ne") continue;
+      // Every operation long with two comparisons, and every comparison plain: the rest are the same code.
+      const bool brief = !operation.empty() && comparison != "le" && comparison != "ne";
       std::vector<Type> sources{type, type};
       if (!operation.empty()) sources.push_back(pred);
-      forms.push_back(
-          {.text = "set." + comparison + (operation.empty() ? "" : "." + operation) + suffix,
-           .destinations = {destination},
-           .sources = sources,
-           .lane = [=](const std::uint64_t* s, Want* d) {
-             const bool c = !operation.empty() && s[2] != 0;
-             if (!pair) {
-               d[0] = truth(destination, combined(operation, compared(comparison, s[0], s[1], type, flush), c));
-               return;
-             }
-             const Type half = destination.kind == Kind::floating_pair ? destination : u16;
-             const std::uint64_t low =
-                 truth(half, combined(operation, compared(comparison, s[0] & 0xffff, s[1] & 0xffff, type, flush), c));
-             const std::uint64_t high =
-                 truth(half, combined(operation, compared(comparison, s[0] >> 16, s[1] >> 16, type, flush), c));
-             d[0] = destination.kind == Kind::floating_pair ? Want(exactly(low), exactly(high)) : high << 16 | low;
-           }});
+      forms.push_back({.text = "set." + comparison + (operation.empty() ? "" : "." + operation) + suffix,
+                       .destinations = {destination},
+                       .sources = sources,
+                       .lane =
+                           [=](const std::uint64_t* s, Want* d) {
+                             const bool c = !operation.empty() && s[2] != 0;
+                             const auto result = [&](std::uint64_t a, std::uint64_t b) {
+                               return combined(operation, compared(comparison, a, b, type, flush), c);
+                             };
+                             if (!pair) {
+                               d[0] = truth(destination, result(s[0], s[1]));
+                               return;
+                             }
+                             const Type half = destination.kind == Kind::floating_pair ? destination : u16;
+                             const std::uint64_t low = truth(half, result(s[0] & 0xffff, s[1] & 0xffff));
+                             const std::uint64_t high = truth(half, result(s[0] >> 16, s[1] >> 16));
+                             d[0] = destination.kind == Kind::floating_pair ? Want(exactly(low), exactly(high))
+                                                                            : high << 16 | low;
+                           },
+                       .count = brief ? 256u : 2048u});
     }
 }
 
@@ -129,9 +133,10 @@ void add_set(std::vector<FormCase>& forms, const Type& destination, const Type& 
 
 std::vector<FormCase> compare_forms() {
   std::vector<FormCase> forms;
-  for (const Type& type : {b16, b32, b64, u16, u32, u64, s16, s32, s64, f16, f16x2, f32, f64}) {
+  for (const Type& type : {b16, b32, b64, u16, u32, u64, s16, s32, s64, f16, f16x2, bf16, bf16x2, f32, f64}) {
     add_setp(forms, type, false);
-    if (type.bits != 64 && (type.kind == Kind::floating || type.kind == Kind::floating_pair))
+    if (type.bits != 64 && type.format != bfloat_format &&
+        (type.kind == Kind::floating || type.kind == Kind::floating_pair))
       add_setp(forms, type, true);
   }
   for (const Type& destination : {u32, s32, f32})
@@ -142,6 +147,10 @@ std::vector<FormCase> compare_forms() {
   for (const Type& destination : {u16, s16, u32, s32, f16})
     for (const bool flush : {false, true})
       add_set(forms, destination, f16, flush);
+  for (const Type& destination : {u16, s16, u32, s32, bf16})
+    add_set(forms, destination, bf16, false);
+  for (const Type& destination : {u32, s32, bf16x2})
+    add_set(forms, destination, bf16x2, false);
   for (const Type& destination : {u32, s32, f16x2})
     for (const bool flush : {false, true})
       add_set(forms, destination, f16x2, flush);

@@ -79,7 +79,7 @@ void add_to_integer(std::vector<FormCase>& forms, const Type& to, const Type& fr
   for (const std::string rounding : {"rni", "rzi", "rmi", "rpi"})
     for (const bool flush : {false, true})
       for (const bool saturate : {false, true}) {
-        if (flush && from.bits != 32) continue;
+        if ((flush && from.bits != 32) || (saturate && from.format == bfloat_format)) continue;
         const Type target = register_of(to);
         forms.push_back({.text = "cvt." + rounding + (flush ? ".ftz" : "") + (saturate ? ".sat" : "") + "." + to.name +
                                  "." + from.name,
@@ -154,6 +154,21 @@ FormCase finite(const Type& to, const std::string& rounding, bool relu) {
           .count = 8192};
 }
 
+/// Two integers saturated, the first above the second; bytes below the low half of a third source.
+FormCase pack(const Type& to) {
+  const bool bytes = to.bits == 8;
+  return {.text = std::string("cvt.pack.sat.") + to.name + ".s32" + (bytes ? ".b32" : ""),
+          .destinations = {b32},
+          .sources = bytes ? std::vector<Type>{s32, s32, b32} : std::vector<Type>{s32, s32},
+          .lane = [=](const std::uint64_t* s, Want* d) {
+            const auto part = [&](std::uint64_t bits) {
+              const Wide clamped = std::min(std::max(integer_value(bits, s32), least_of(to)), greatest_of(to));
+              return low_bits(static_cast<std::uint64_t>(clamped), to.bits);
+            };
+            d[0] = (bytes ? (s[2] & 0xffff) << 16 : 0) | part(s[0]) << to.bits | part(s[1]);
+          }};
+}
+
 /// The lower 13 bits of a tf32 are not said.
 FormCase tf32(const std::string& rounding, bool relu, bool finite) {
   const std::string modifiers = rounding + (relu ? ".relu" : "") + (finite ? ".satfinite" : "");
@@ -194,15 +209,24 @@ std::vector<FormCase> convert_forms() {
     for (const Type& from : integers)
       add_integers(forms, to, from);
   for (const Type& integer : integers)
-    for (const Type& type : {f16, f32, f64}) {
+    for (const Type& type : {f16, bf16, f32, f64}) {
       add_from_integer(forms, type, integer);
       add_to_integer(forms, integer, type);
     }
   for (const Type& to : {f16, f32, f64})
     for (const Type& from : {f16, f32, f64})
       add_floats(forms, to, from);
+  for (const std::string rounding : {"rn", "rz", "rm", "rp"}) {
+    for (const Type& from : {f16, f32, f64})
+      forms.push_back(between_floats("." + rounding, bf16, from, rounding, false, false, false));
+    forms.push_back(between_floats("." + rounding, f16, bf16, rounding, false, false, false));
+  }
+  for (const std::string rounding : {"", "rni", "rzi", "rmi", "rpi"})
+    forms.push_back(between_floats(rounding.empty() ? "" : "." + rounding, bf16, bf16, rounding, false, false, false));
+  forms.push_back(between_floats("", f64, bf16, "", false, false, false));
   for (const std::string rounding : {"rn", "rz"})
     for (const bool relu : {false, true}) {
+      forms.push_back(tf32(rounding, relu, false));
       const std::string modifiers = "." + rounding + (relu ? ".relu" : "");
       forms.push_back(between_floats(modifiers, bf16, f32, rounding, false, false, relu));
       if (relu) forms.push_back(between_floats(modifiers, f16, f32, rounding, false, false, relu));
@@ -214,7 +238,8 @@ std::vector<FormCase> convert_forms() {
       forms.push_back(finite(f16, rounding, relu));
     }
   forms.push_back(between_floats("", f32, bf16, "", false, false, false));
-  forms.back().required = false;  // sm_90
+  for (const Type& to : {s16, u16, s8, u8})
+    forms.push_back(pack(to));
   for (const std::string rounding : {"rn", "rz", "rm", "rp"})
     forms.push_back(between_floats("." + rounding + ".ftz", bf16, f32, rounding, true, false, false));
   forms.push_back(tf32("rna", false, false));

@@ -160,6 +160,17 @@ FormCase dot_product(const std::string& text, bool a_signed, bool b_signed, int 
       }};
 }
 
+/// Two integers of 16 bits in a register, each for itself.
+FormCase halves(const std::string& text, const Type& half, const std::function<Wide(Wide, Wide)>& operation) {
+  return {.text = text, .destinations = {b32}, .sources = {b32, b32}, .lane = [=](const std::uint64_t* s, Want* d) {
+            const auto one = [&](int shift) {
+              const Wide result = operation(integer_value(s[0] >> shift, half), integer_value(s[1] >> shift, half));
+              return low_bits(static_cast<std::uint64_t>(result), 16) << shift;
+            };
+            d[0] = one(16) | one(0);
+          }};
+}
+
 }  // namespace
 
 std::vector<FormCase> integer_forms() {
@@ -198,6 +209,19 @@ std::vector<FormCase> integer_forms() {
   }
   for (const Type& type : {u32, s32, u64, s64})
     add_carry_chains(forms, type);
+  const auto least = [](Wide a, Wide b) { return a < b ? a : b; };
+  const auto greatest = [](Wide a, Wide b) { return a > b ? a : b; };
+  for (const Type& half : {u16, s16}) {
+    const std::string suffix = std::string(".") + half.name + "x2";
+    forms.push_back(halves("add" + suffix, half, [](Wide a, Wide b) { return a + b; }));
+    forms.push_back(halves("min" + suffix, half, least));
+    forms.push_back(halves("max" + suffix, half, greatest));
+  }
+  const auto not_negative = [](Wide a) { return a < 0 ? 0 : a; };
+  forms.push_back(halves("min.relu.s16x2", s16, [=](Wide a, Wide b) { return not_negative(least(a, b)); }));
+  forms.push_back(halves("max.relu.s16x2", s16, [=](Wide a, Wide b) { return not_negative(greatest(a, b)); }));
+  forms.push_back(plain("min.relu.s32", s32, 2, [=](Wide a, Wide b, Wide) { return not_negative(least(a, b)); }));
+  forms.push_back(plain("max.relu.s32", s32, 2, [=](Wide a, Wide b, Wide) { return not_negative(greatest(a, b)); }));
   for (const bool a_signed : {false, true})
     for (const bool b_signed : {false, true}) {
       const std::string types = std::string(a_signed ? ".s32" : ".u32") + (b_signed ? ".s32" : ".u32");

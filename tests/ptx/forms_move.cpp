@@ -62,6 +62,32 @@ void add_packs(std::vector<FormCase>& forms, const Type& whole, const Type& part
                        }));
 }
 
+/// The same with registers of 8 bits, which cvt fills and empties.
+void add_bytes(std::vector<FormCase>& forms, const Type& whole, std::size_t parts) {
+  std::string list, narrow, widen;
+  for (std::size_t k = 0; k < parts; ++k) {
+    const std::string number = std::to_string(k);
+    list += (k != 0 ? ", %b" : "%b") + number;
+    narrow += "{on}cvt.u8.u16 %b" + number + ", %s" + number + ";\n";
+    widen += "\n{on}cvt.u16.u8 %d" + number + ", %b" + number + ";";
+  }
+  const std::string opcode = std::string("{on}mov.") + whole.name + " ";
+  forms.push_back(
+      of(narrow + opcode + "%d0, {" + list + "};", {whole}, repeated(b16, parts), [=](const std::uint64_t* s, Want* d) {
+        std::uint64_t packed = 0;
+        for (std::size_t k = 0; k < parts; ++k)
+          packed |= (s[k] & 0xff) << (8 * k);
+        d[0] = packed;
+      }));
+  forms.back().declarations = ".reg .b8 %b<4>;";
+  forms.push_back(
+      of(opcode + "{" + list + "}, %s0;" + widen, repeated(b16, parts), {whole}, [=](const std::uint64_t* s, Want* d) {
+        for (std::size_t k = 0; k < parts; ++k)
+          d[k] = s[0] >> (8 * k) & 0xff;
+      }));
+  forms.back().declarations = ".reg .b8 %b<4>;";
+}
+
 }  // namespace
 
 std::vector<FormCase> move_forms() {
@@ -74,6 +100,8 @@ std::vector<FormCase> move_forms() {
   add_packs(forms, b32, b16, 2);
   add_packs(forms, b64, b32, 2);
   add_packs(forms, b64, b16, 4);
+  add_bytes(forms, b16, 2);
+  add_bytes(forms, b32, 4);
 
   const auto always = [](std::uint64_t value) { return [value](std::uint64_t) { return value; }; };
   forms.push_back(constant("mov.u32 %d0, 0x1F", b32, always(0x1f)));

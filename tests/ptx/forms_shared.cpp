@@ -109,6 +109,41 @@ FormCase window(const std::string& space, const std::string& variable, const std
   return form;
 }
 
+/// stmatrix: lane l of matrix m's registers holds columns 2 (l % 4) and the next of row l / 4, or is transposed; row r
+/// of matrix m goes to lane 8 m + r's place, from which that lane reads its four words.
+FormCase stored_matrices(int count, bool transposed) {
+  std::string sources;
+  for (int k = 0; k < count; ++k)
+    sources += (k != 0 ? ", %s" : "%s") + std::to_string(k);
+  return {.text =
+              "mov.u64 %a, tile;\nmov.u32 %t, %tid.x;\nmad.wide.u32 %a, %t, 16, %a;\nmov.u32 %t, 0;\n"
+              "st.shared.v4.b32 [%a], {%t, %t, %t, %t};\nbar.warp.sync -1;\nstmatrix.sync.aligned.m8n8.x" +
+              std::to_string(count) + (transposed ? ".trans" : "") + ".shared.b16 [%a], {" + sources +
+              "};\nbar.warp.sync -1;\nld.shared.v4.b32 {%d0, %d1, %d2, %d3}, [%a];",
+          .destinations = {b32, b32, b32, b32},
+          .sources = std::vector<Type>(static_cast<std::size_t>(count), b32),
+          .lane = {},
+          .warp =
+              [=](const WarpSources& warp, Wants& d) {
+                const auto element = [&](std::size_t matrix, int row, int column) {
+                  if (transposed) std::swap(row, column);
+                  const auto lane = static_cast<std::size_t>(row * 4 + column / 2);
+                  return warp.lanes[lane][matrix] >> (16 * (column % 2)) & 0xffff;
+                };
+                for (int lane = 0; lane < 32; ++lane)
+                  for (int word = 0; word < 4; ++word) {
+                    const auto matrix = static_cast<std::size_t>(lane / 8);
+                    const int row = lane % 8;
+                    d[static_cast<std::size_t>(lane)][static_cast<std::size_t>(word)] =
+                        lane / 8 < count ? element(matrix, row, 2 * word + 1) << 16 | element(matrix, row, 2 * word)
+                                         : 0;
+                  }
+              },
+          .declarations = ".reg .b64 %a;\n  .reg .b32 %t;\n  .shared .align 16 .b8 tile[2048];",
+          .count = 512,
+          .under_guard = false};
+}
+
 /// Element (row, column) of a matrix whose rows lie in groups of four lanes becomes (column, row).
 FormCase moved_matrix() {
   return {.text = "movmatrix.sync.aligned.m8n8.trans.b16",
@@ -167,7 +202,12 @@ std::vector<FormCase> shared_forms() {
   forms.push_back(window("global", "scratch", ".global .align 16 .b8 scratch[16];", true));
   forms.push_back(window("const", "table", ".const .align 4 .b32 table[1] = {7};", true));
   forms.push_back(window("shared::cta", "tile", ".shared .align 16 .b8 tile[16];", false));
+  forms.push_back(window("param", "form_param_0", "", false));
+  forms.push_back(window("param::entry", "form_param_0", "", false));
   forms.push_back(moved_matrix());
+  for (const int count : {1, 2, 4})
+    for (const bool transposed : {false, true})
+      forms.push_back(stored_matrices(count, transposed));
   const std::string make = "createpolicy.fractional.L2::";
   for (const std::string prefetch : {"", ".L2::64B", ".L2::128B", ".L2::256B"})
     for (const std::string size : {"", "%size"}) {
