@@ -113,6 +113,27 @@ BOOST_AUTO_TEST_CASE(a_bad_address_names_the_call_the_error_and_the_source_line)
   expect_words(error_of([&] { execution->outputs(); }), {"cuMemcpyDtoH_v2: CUDA_ERROR_ILLEGAL_ADDRESS"});
 }
 
+BOOST_AUTO_TEST_CASE(device_code_that_cannot_be_loaded_names_its_kernel_and_the_line) {
+  if (no_device_code()) return;
+  using namespace attest::emulator;
+  Naive naive;
+  DriverApi spoiled = emulated_driver();
+  spoiled.cuModuleLoadDataEx = [](CUmodule* module, const void* image, unsigned count, CUjit_option* options,
+                                  void** values) {
+    const std::string text = ".version 8.0\n.target sm_80\n.entry k()\n{\nfrobnicate;\n}\n";
+    return image == nullptr ? CUDA_ERROR_INVALID_VALUE
+                            : cuModuleLoadDataEx(module, text.c_str(), count, options, values);
+  };
+  expect_words(error_of([&] { naive.prepare(spoiled); }),
+               {"cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (", "): standard/cuda_naive: module:5: ", "'frobnicate'"});
+  // Without a log the kernel is named too.
+  spoiled.cuModuleLoadDataEx = [](CUmodule*, const void*, unsigned, CUjit_option*, void**) {
+    return CUDA_ERROR_NO_BINARY_FOR_GPU;
+  };
+  expect_words(error_of([&] { naive.prepare(spoiled); }),
+               {"cuModuleLoadDataEx of standard/cuda_naive: CUDA_ERROR_NO_BINARY_FOR_GPU"});
+}
+
 BOOST_AUTO_TEST_CASE(a_plan_that_the_driver_refuses_is_a_device_error) {
   if (no_device_code()) return;
   Naive naive;

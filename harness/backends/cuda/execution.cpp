@@ -84,9 +84,10 @@ void CudaExecution::load() {
   const std::string text(device_module_.ptx);
   const CUresult result = api_.cuModuleLoadDataEx(&module_, text.c_str(), 2, options.data(), values.data());
   if (result != CUDA_SUCCESS && result != CUDA_ERROR_OUT_OF_MEMORY && log[0] != '\0') {
-    throw DeviceError(fmt::format("cuModuleLoadDataEx: {}: {}", api_.describe(result), log.data()));
+    // The log knows lines, and not whose they are.
+    throw DeviceError(fmt::format("cuModuleLoadDataEx: {}: {}: {}", api_.describe(result), id_, log.data()));
   }
-  check_call(api_, result, "cuModuleLoadDataEx");
+  check_call(api_, result, fmt::format("cuModuleLoadDataEx of {}", id_));
   ATTEST_CALL(api_, cuStreamCreate, &stream_, CU_STREAM_DEFAULT);
   ATTEST_CALL(api_, cuEventCreate, &start_, CU_EVENT_DEFAULT);
   ATTEST_CALL(api_, cuEventCreate, &stop_, CU_EVENT_DEFAULT);
