@@ -27,9 +27,12 @@ std::vector<std::string> shaped_moves(const std::string& text) {
   return names;
 }
 
-/// Forms that end their thread or launch, so that they have no value to compare, and where they are tested.
+/// Forms that end their thread or launch, so that they leave no value to compare, and where they are tested.
 const char* const tested_elsewhere[] = {
-    "exit", "ret", "trap", "brkpt",  // control_test.cpp
+    "exit",   // control_test.cpp
+    "ret",    // the end of every entry
+    "trap",   // interp_limits_test.cpp
+    "brkpt",  // interp_limits_test.cpp
 };
 
 }  // namespace

@@ -6,22 +6,13 @@
 
 BOOST_AUTO_TEST_SUITE(interp_calls)
 
+using interp::load_error;
 using interp::module_of;
 using interp::run;
 using interp::store_r0;
 using namespace attest::emulator;
 
 namespace {
-
-std::string load_error(const std::string& body, const std::string& before) {
-  GlobalMemory memory;
-  try {
-    const Module module(module_of(body, before), "test.ptx", memory);
-  } catch (const LoadError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 void check_words(const std::string& body, const std::string& before, std::uint32_t first, std::uint32_t step) {
   const auto done = run(module_of(body + store_r0, before));

@@ -57,6 +57,11 @@ BOOST_AUTO_TEST_CASE(a_trap_names_its_line_block_and_thread) {
   BOOST_REQUIRE(done.result.fault);
   BOOST_TEST(done.result.fault->message() ==
              "trap: k at test.ptx:13: block (0,0,0) thread (37,0,0): the kernel trapped");
+  // A breakpoint that no debugger waits for.
+  const auto broken = run_body("setp.eq.u32 %p1, %tid, 3;\n@%p1 brkpt;\n");
+  BOOST_REQUIRE(broken.result.fault);
+  BOOST_TEST((broken.result.fault->kind == FaultKind::trap));
+  BOOST_TEST(broken.result.fault->thread[0] == 3u);
 }
 
 BOOST_AUTO_TEST_CASE(of_several_blocks_that_fail_the_lowest_is_named_for_any_number_of_host_threads) {

@@ -6,19 +6,14 @@
 
 BOOST_AUTO_TEST_SUITE(interp_lowering)
 
-using namespace interp;
+using interp::load_error;
+using interp::module_of;
+using interp::run;
+using interp::run_body;
+using interp::store_r0;
+using namespace attest::emulator;
 
 namespace {
-
-std::string load_error(const std::string& body, const std::string& before = "") {
-  GlobalMemory memory;
-  try {
-    const Module module(module_of(body, before), "test.ptx", memory);
-  } catch (const LoadError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 void check_error(const std::string& body, const std::string& expected, const std::string& before = "") {
   const std::string error = load_error(body, before);

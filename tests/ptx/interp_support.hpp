@@ -63,4 +63,15 @@ inline Run run_body(const std::string& body, const Shape& shape = {}, const Laun
   return run(module_of(body), shape, options);
 }
 
+/// What loading a module of that body says; "accepted" where it is taken.
+inline std::string load_error(const std::string& body, const std::string& before = "") {
+  GlobalMemory memory;
+  try {
+    const Module module(module_of(body, before), "test.ptx", memory);
+  } catch (const LoadError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
 }  // namespace interp
