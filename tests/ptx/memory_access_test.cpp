@@ -368,11 +368,16 @@ BOOST_AUTO_TEST_CASE(every_known_form_is_found_and_nothing_else) {
                            "discard.global.L2",
                            "applypriority.global.L2::evict_normal",
                            "mapa.shared::cluster.u32",
-                           "fence.proxy.alias",
+                           "fence.proxy.async",
                            "membar",
                            "cvta.u64",
                            "cvta.shared.u32",
-                           "isspacep.const",
+                           "isspacep.shared::cluster",
+                           "movmatrix.sync.aligned.m8n8.b16",
+                           "ldmatrix.sync.aligned.m8n8.b16",
+                           "cp.async.ca.shared.global.L2::64B.L2::cache_hint",
+                           "createpolicy.fractional.L2::evict_last.L2::evict_last.b64",
+                           "createpolicy.range.shared.L2::evict_last.b64",
                            "fma.rn.f32"})
     BOOST_TEST(!find_form_text(form).has_value(), form);
 }
