@@ -95,8 +95,13 @@ Table counts_table(const Study& study) {
       .note = fmt::format(
           "Of one run, over all its launches. FLOPs of tensor cores are 2*m*n*k an mma; scalar FLOPs are those of the "
           "PTX, where an fma is 2 (ptxas fuses more). Lanes: active lanes a warp instruction, of 32. The lower bound "
-          "is the most of compulsory bytes over {:.0f} GB/s, tensor FLOPs over {:.0f} TFLOP/s and scalar FLOPs over "
-          "{:.1f} TFLOP/s: no {} can be faster. It is no time, and nothing was run on one.",
+          "is the most of compulsory bytes (those between launches included) over {:.0f} GB/s, tensor FLOPs over "
+          "{:.0f} "
+          "TFLOP/s and scalar FLOPs over {:.1f} TFLOP/s, of an {} with 40 GB whose caches start cold; what stays in "
+          "its "
+          "cache of 40 MB between launches, and pairs of 16-bit operations, may be faster. It is no time, and nothing "
+          "was "
+          "run on one.",
           a100.bytes_per_second * 1e-9, a100.tensor_flops_per_second * 1e-12, a100.scalar_flops_per_second * 1e-12,
           a100.name),
       .columns = {text_column("kernel"), text_column("problem"), text_column("inputs"),

@@ -188,8 +188,10 @@ void print_json(const EmulateOptions& options, const EntryInfo& info, const Size
   for (const auto& [argument, address] : buffers)
     document["buffers"].push_back(
         {{"argument", argument->text}, {"address", address}, {"bytes", argument->buffer_bytes}});
-  nlohmann::json& counts = document["counts"] = nlohmann::json::object();
-  for_each_counter(result.counters, [&](const char* name, std::uint64_t count) { counts[name] = count; });
+  // A launch that ended early has no counts: they would be of some blocks, and which ones is chance.
+  nlohmann::json& counts = document["counts"];
+  if (!result.fault)
+    for_each_counter(result.counters, [&](const char* name, std::uint64_t count) { counts[name] = count; });
   // What a kernel prints may be any bytes.
   fmt::print("{}\n", document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
 }
@@ -197,6 +199,7 @@ void print_json(const EmulateOptions& options, const EntryInfo& info, const Size
 void print_table(const CommonOptions& common, const LaunchResult& result) {
   fmt::print("{}", result.printed);
   if (!result.printed.empty() && result.printed.back() != '\n') fmt::print("\n");
+  if (result.fault) return;  // it has no counts
   TextTable table({{"count", false}, {"value", true}}, common.color_out);
   for_each_counter(result.counters, [&](const char* name, std::uint64_t count) {
     table.add({name, fmt::format("{}", count)});
@@ -212,7 +215,10 @@ void print_findings(const LaunchResult& result, const std::vector<PlacedBuffer>&
                argument->text);
   for (const Finding& finding : result.findings)
     fmt::print(stderr, "attest: {}\n", finding.message());
-  if (result.fault) fmt::print(stderr, "attest: {}; no output is written\n", result.fault->message());
+  const bool has_outputs = std::any_of(buffers.begin(), buffers.end(),
+                                       [](const PlacedBuffer& buffer) { return !buffer.argument->output.empty(); });
+  if (result.fault)
+    fmt::print(stderr, "attest: {}{}\n", result.fault->message(), has_outputs ? "; no output is written" : "");
 }
 
 LaunchResult launch(const EmulateOptions& options, const emulator::Module& module, const EntryInfo& info,

@@ -55,7 +55,13 @@ class Selector {
     settings_.backends = {"cpu"};
     settings_.threads = {usable_threads()};
     set_options(settings_, options_from_environment());
+    const bool sanitizes_always = settings_.sanitize;
     set_options(settings_, options.flags);
+    const auto& backends = settings_.backends;
+    if (settings_.sanitize && !sanitizes_always &&
+        std::find(backends.begin(), backends.end(), "emulated") == backends.end())
+      complain("--sanitize", "checks emulated kernels, and no backend is emulated",
+               "add --backend emulated, or leave it out");
     if (!options.timed) settings_.rounds = 0;
     if (options.timed && settings_.rounds < 1)
       complain("rounds", "0 rounds give no time", "use attest check, or 1 or more");

@@ -310,7 +310,7 @@ void summarise_rounds(CellRecord& record, double best_peak) {
 std::string reproduce_line(const CellRecord& record, const std::string& tensors) {
   const std::string inputs =
       tensors.empty() ? fmt::format("--inputs {}", record.key.inputs) : fmt::format("--tensors '{}'", tensors);
-  const std::string sanitize = record.findings.empty() ? "" : " --sanitize";
+  const std::string sanitize = record.sanitized ? " --sanitize" : "";
   return fmt::format("attest check '{}' --kernel {} --backend {} {} --threads {} --seed {}{}", record.key.problem,
                      record.key.kernel, record.key.backend, inputs, record.key.threads, record.seed, sanitize);
 }

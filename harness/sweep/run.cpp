@@ -104,6 +104,7 @@ class GroupRun {
     if (!first) job.proven_hash = cell.record.output_hash;
     CellRecord record = run_in_worker(job, worker(*cell.planned, timing ? timing->round : 0));
     record.sanitized = job.sanitize;
+    record.reproduce = reproduce_line(record, job.tensors);
     if (first) {
       cell.record = std::move(record);
       cell.alive = cell.record.verdict.has_passed();

@@ -72,7 +72,11 @@ def with_device_code():
             expect(not found[0].get(key), f"{arguments}: an emulated cell has {key}")
         expect(found[0].get("workspace_bytes_measured") == found[0].get("workspace_bytes_predicted"),
                f"{arguments}: workspace {found[0].get('workspace_bytes_measured')}")
+    refuses(2, ["--sanitize", "add --backend emulated"], "check", *PROBLEM, "--sanitize")
+    sanitized = cells("check", *PROBLEM, "--backend", "emulated", "--sanitize")[0]
+    expect(sanitized["reproduce"].endswith(" --sanitize"), f"what reproduces a cell: {sanitized['reproduce']}")
     emulated = cells("check", *PROBLEM, "--backend", "emulated")[0]
+    expect("--sanitize" not in emulated["reproduce"], f"what reproduces a cell: {emulated['reproduce']}")
     through_library = cells("check", *PROBLEM, "--backend", "cuda", environment={"ATTEST_CUDA_DRIVER": str(LIBRARY)})[0]
     expect(through_library["verdict"] == "passed", f"through the library: {through_library}")
     expect(through_library["max_abs_error"] == emulated["max_abs_error"], "the library computes something else")

@@ -100,6 +100,8 @@ class Folder:
         expect(report["verdict"] == "failed", "the verdict of a finding")
         if report["fault"]:
             expect(self.names() == before, f"{arguments} leaves {self.names() - before}")
+            expect(report["counts"] is None, "a launch that ended early has no counts")
+        expect("; ;" not in result.stderr, f"a part of the message is empty: {result.stderr!r}")
         return report
 
     def refuses(self, words, *arguments, code=2):
@@ -176,12 +178,15 @@ def test_faults_end_the_launch_and_write_nothing():
     launch = ["two.ptx", "--grid", "1", "--block", "32", "--entry"]
     folder.fails(["trap", "dies"], *launch, "dies")
     folder.fails(["instruction budget", "forever"], *launch, "forever", "--instruction-budget", "1000")
-    folder.fails(["deadline", "forever"], *launch, "forever", "--deadline-seconds", "0.2")
+    said = folder.run(*launch, "forever", "--deadline-seconds", "0.2").stderr
+    expect("deadline" in said and "forever" in said, f"the deadline: {said!r}")
+    expect("no output is written" not in said, f"no output was asked for: {said!r}")
+    folder.fails(["no output is written"], *scale_arguments(n=101), "--no-sanitize")
 
 
 def test_findings_fail_and_outputs_are_written():
     folder = Folder(scale=SCALE)
-    report = folder.fails(["uninitialised read"], "scale.ptx", "--grid", "1", "--block", "32", "--args", "out:f32:32",
+    report = folder.fails(["uninitialised read", "never written, at 0x7"], "scale.ptx", "--grid", "1", "--block", "32", "--args", "out:f32:32",
                           "out:f32:32=out.npy", "f32:1", "i32:32")
     expect(report["fault"] is None and report["findings"][0]["kind"] == "uninitialised read", f"{report['findings']}")
     expect(folder.load("out.npy").shape == (32,), "the output is there")

@@ -6,12 +6,7 @@
 
 BOOST_AUTO_TEST_SUITE(interp_lowering)
 
-using interp::load_error;
-using interp::module_of;
-using interp::run;
-using interp::run_body;
-using interp::store_r0;
-using namespace attest::emulator;
+using namespace interp;
 
 namespace {
 

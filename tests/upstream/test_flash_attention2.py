@@ -138,7 +138,8 @@ def run(seqlen_q, seqlen_k, causal):
         # The kernel leaves the rows of Q and K beyond the lengths unwritten in shared memory, loads them all the same and masks
         # what comes of them, as its comments say (flash_fwd_kernel.h, "Clear_OOB_MN"). With whole blocks there are none.
         strange = [finding for finding in report["findings"] if (seqlen_q % block, seqlen_k % block) == (0, 0) or
-                   (finding["kind"], finding["detail"]) != ("uninitialised read", "shared memory that the block never wrote")]
+                   finding["kind"] != "uninitialised read" or
+                   not finding["detail"].startswith("shared memory that the block never wrote")]
         support.expect(not strange, f"{what}: {[finding['message'] for finding in strange]}")
         out, lse = numpy.load(f"{folder}/o.npy"), numpy.load(f"{folder}/lse.npy")
     truth = [support.attention_with_bounds(tensors["q"][b, :, h], tensors["k"][b, :, h // 2], tensors["v"][b, :, h // 2], causal,

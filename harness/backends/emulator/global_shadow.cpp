@@ -1,4 +1,5 @@
 #include <bit>
+#include <fmt/format.h>
 
 #include "harness/backends/emulator/memory_space.hpp"
 
@@ -36,7 +37,7 @@ void check_global_read(const Instruction& instruction, Warp& warp, Mask active, 
       continue;
     const std::uint64_t first = static_cast<std::uint32_t>(std::countr_zero(missing)) - known.start;
     warp.launch->report(warp, instruction, FaultKind::uninitialised_read, lane, address[lane] + first,
-                        "global memory that was never written");
+                        fmt::format("global memory that was never written, at {:#x}", address[lane] + first));
     return;
   }
 }

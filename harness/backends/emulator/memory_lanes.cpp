@@ -1,5 +1,6 @@
 #include <bit>
 #include <cstring>
+#include <fmt/format.h>
 
 #include "harness/backends/emulator/memory_handlers.hpp"
 
@@ -91,7 +92,7 @@ const std::byte* quiet_pointer(QuietSpace space, const Instruction& instruction,
           warp.memory->local_initialised.data() + static_cast<std::size_t>(lane) * warp.memory->local_words();
       if (const std::uint64_t first = first_unmarked(words, address, bytes); first < bytes)
         warp.launch->report(warp, instruction, FaultKind::uninitialised_read, lane, local_window + address + first,
-                            "local memory that the thread never wrote");
+                            fmt::format("local memory that the thread never wrote, at byte {}", address + first));
       return pointer;
     }
     case QuietSpace::parameter:

@@ -167,7 +167,7 @@ void BlockRunner::run_warp(WarpState& warp) {
   try {
     limits_.spend(warp.executed - before);
   } catch (KernelFault& fault) {
-    fault.detail += "; " + where_lanes_are();
+    if (const std::string lanes = where_lanes_are(); !lanes.empty()) fault.detail += "; " + lanes;
     fail(warp, warp.group_count > 0 ? warp.groups[0].pc : warp.run_start, fault);
   }
 }

@@ -160,7 +160,7 @@ void check_shared_read(const Instruction& instruction, Warp& warp, Mask active, 
   for_each_lane(active, [&](int lane) {
     if (const std::uint64_t first = first_unmarked(shadow.initialised.data(), offset[lane], bytes); first < bytes)
       warp.launch->report(warp, instruction, FaultKind::uninitialised_read, lane, shared_window + offset[lane] + first,
-                          "shared memory that the block never wrote");
+                          fmt::format("shared memory that the block never wrote, at byte {}", offset[lane] + first));
     visit_entries(shadow, offset[lane], bytes, false,
                   [&](const SharedShadow::Entry& entry, std::uint32_t* reads, std::uint32_t at, std::uint32_t) {
                     if (!accessor.ordered_after(entry, lane)) [[unlikely]]
