@@ -23,6 +23,11 @@ BOOST_AUTO_TEST_CASE(an_unknown_form_is_refused_with_line_text_and_what_is_known
   check_error("frobnicate.b32 %r0, %r1;", "test.ptx:12: no form of 'frobnicate' is known");
 }
 
+BOOST_AUTO_TEST_CASE(a_label_is_defined_once_in_its_scope) {
+  check_error("HERE:\nadd.u32 %r0, %r1, %r2;\nHERE:\nbra HERE;", "test.ptx:14: label HERE is defined twice");
+  BOOST_TEST(!run_body("HERE:\n{\nHERE:\nmov.u32 %r0, 1;\n}").result.fault);
+}
+
 BOOST_AUTO_TEST_CASE(operands_that_do_not_fit_their_form_are_refused) {
   check_error("add.u32 %r0, %r1;", "it has 2 operands, this form takes 3");
   check_error("add.u32 %r0, %r1, %r2, %r3;", "it has 4 operands, this form takes 3");

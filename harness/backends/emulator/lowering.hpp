@@ -78,7 +78,7 @@ struct FunctionFacts {
   std::vector<ParameterUse> parameters;  ///< of a .func
   std::vector<ParameterUse> results;
 };
-FunctionFacts find_facts(const SyntaxFunction& function);
+FunctionFacts find_facts(const SyntaxFunction& function, std::string_view module);
 
 /// What all entries of a module share while they are lowered.
 struct ModuleContext {

@@ -114,7 +114,7 @@ const Form& FormCache::known(std::string_view opcode, std::initializer_list<std:
   return *form;
 }
 
-FunctionFacts find_facts(const SyntaxFunction& function) {
+FunctionFacts find_facts(const SyntaxFunction& function, std::string_view module) {
   FunctionFacts facts;
   facts.function = &function;
   facts.scope_parents.assign(1, 0);
@@ -128,9 +128,15 @@ FunctionFacts find_facts(const SyntaxFunction& function) {
       case SyntaxStatement::Kind::close_scope:
         open.pop_back();
         break;
-      case SyntaxStatement::Kind::label:
-        facts.labels[statement.label].push_back({.scope = open.back(), .number = facts.label_count++});
+      case SyntaxStatement::Kind::label: {
+        auto& places = facts.labels[statement.label];
+        for (const auto& place : places)
+          if (place.scope == open.back())
+            throw LoadError(fmt::format("{}:{}: label {} is defined twice", module, statement.line, statement.label),
+                            statement.line);
+        places.push_back({.scope = open.back(), .number = facts.label_count++});
         break;
+      }
       case SyntaxStatement::Kind::branch_targets:
         facts.branch_targets.emplace(statement.label, &statement);
         break;
@@ -261,7 +267,7 @@ std::vector<Program> lower(const Syntax& syntax, std::string_view module, const 
 
   std::unordered_map<std::string_view, FunctionFacts> functions;
   const auto define = [&](std::string_view name, const SyntaxFunction& function, int line) {
-    if (!functions.emplace(name, find_facts(function)).second)
+    if (!functions.emplace(name, find_facts(function, module)).second)
       throw LoadError(fmt::format("{}:{}: {} is defined twice", module, line, name), line);
   };
   for (const SyntaxFunction& function : syntax.functions)
