@@ -15,10 +15,20 @@ constexpr std::int64_t rounded_up(std::int64_t count, std::int64_t unit) {
 
 /// Register blocks of every instruction set divide it, as do their panels.
 constexpr int all_register_blocks = 12;
-constexpr int all_panels = 32;
-static_assert(chunk_tokens % all_register_blocks == 0 && chunk_tokens % all_panels == 0);
+constexpr int all_panels = 64;
+static_assert(chunk_tokens % all_register_blocks == 0);
 static_assert(block_dims * all_panels <= chunk_tokens * tiles::score_stride);  // a chunk's sum fits where scores lie
 static_assert(block_dims % all_register_blocks == 0 && block_dims <= tiles::tile_keys && block_dims % 16 == 0);
+
+/// Strips of rows at most: of the queries of a chunk, or of the dimensions of a block.
+constexpr int most_strips = 64;
+static_assert(most_strips * 4 >= chunk_tokens && most_strips * 4 >= block_dims);
+
+/// The same keys for each of `strips` strips.
+struct SameRange {
+  SameRange(int strips, int end) { std::fill(of_strip, of_strip + strips, tiles::KeyRange{0, end}); }
+  tiles::KeyRange of_strip[most_strips];
+};
 
 DType dtype_of(tiles::Storage storage) {
   if (storage == tiles::Storage::f32) return DType::f32;
@@ -39,14 +49,14 @@ ChunkSizes::ChunkSizes(const Problem& problem)
       block_rows(static_cast<int>(std::min<std::int64_t>(block_dims, rounded_up(dims, all_register_blocks)))),
       columns(static_cast<int>(rounded_up(dims_v, all_panels))),
       state(rounded_up(std::int64_t{blocks} * columns * tiles::tile_keys + blocks * block_dims, 16)),
-      queries(rounded_up(chunk_tokens * rounded_up(dims, 16), 16)),
-      query_rows(std::int64_t{blocks} * chunk_tokens * tiles::score_stride),
-      keys(rounded_up(std::int64_t{chunk_tokens} * dims, 16)),
+      query_stride(static_cast<int>(rounded_up(dims, 16))),
+      queries(std::int64_t{chunk_tokens} * query_stride),
+      keys(rounded_up(chunk_tokens, all_panels) * dims),
       key_rows(rounded_up(std::int64_t{blocks} * block_rows * tiles::score_stride, 16)),
       values(std::int64_t{columns} * tiles::tile_keys),
       scores(std::int64_t{chunk_tokens} * tiles::score_stride),
       outputs(std::int64_t{chunk_tokens} * columns),
-      small(rounded_up(chunk_tokens + tiles::tile_keys + chunk_tokens / 4, 16)) {}
+      small(rounded_up(chunk_tokens + chunk_tokens / 4, 16)) {}
 
 Chunk::Chunk(const ChunkSizes& sizes, float* memory)
     : sizes_(sizes), kernels_(tiles::microkernels()), elementwise_(elementwise_of(kernels_)) {
@@ -58,16 +68,13 @@ Chunk::Chunk(const ChunkSizes& sizes, float* memory)
   state_ = take(sizes.state);
   norm_ = state_ + std::int64_t{sizes.blocks} * sizes.columns * tiles::tile_keys;
   queries_ = take(sizes.queries);
-  query_rows_ = take(sizes.query_rows);
   keys_ = take(sizes.keys);
   key_rows_ = take(sizes.key_rows);
   values_ = take(sizes.values);
   scores_ = take(sizes.scores);
   outputs_ = take(sizes.outputs);
   denominators_ = take(chunk_tokens);
-  ones_ = take(tiles::tile_keys);
   not_finite_ = reinterpret_cast<std::uint8_t*>(memory);
-  std::fill(ones_, ones_ + tiles::tile_keys, 1.0f);
 }
 
 int Chunk::dims_of(int block) const {
@@ -83,9 +90,9 @@ void Chunk::add_state(const float* other) {
 }
 
 void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int count) {
-  const int padded = static_cast<int>(rounded_up(count, kernels_.panel));
+  const auto padded = rounded_up(count, kernels_.panel);
   kernels_.pack_keys(keys, count, sizes_.dims, keys_);
-  elementwise_.feature(keys_, static_cast<int>(rounded_up(std::int64_t{padded} * sizes_.dims, 16)));
+  elementwise_.feature(keys_, static_cast<int>(rounded_up(padded * sizes_.dims, 16)));
   for (int block = 0; block < sizes_.blocks; ++block) {
     elementwise_.unpack_keys(keys_, count, sizes_.dims, kernels_.panel, block * block_dims, dims_of(block),
                              key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride);
@@ -96,7 +103,6 @@ void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int co
 }
 
 void Chunk::absorb() {
-  const int half = kernels_.panel / 2;
   for (int block = 0; block < sizes_.blocks; ++block) {
     const float* rows = key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride;
     float* state = state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys;
@@ -108,9 +114,11 @@ void Chunk::absorb() {
     const std::int64_t floats = std::int64_t{register_blocks} * kernels_.row_block * kernels_.panel;
     for (int column = 0; column < sizes_.dims_v; column += kernels_.panel) {
       const std::int64_t place = std::int64_t{column} * tiles::tile_keys;
-      const int width = std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, half)));
+      const int width =
+          std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, kernels_.vector_floats)));
       std::memset(sum, 0, static_cast<std::size_t>(floats) * sizeof(float));
-      kernels_.accumulate(rows, values_ + place, register_blocks, key_count_, width, ones_, sum, kernels_.panel);
+      kernels_.accumulate(rows, tiles::score_stride, SameRange(register_blocks, key_count_).of_strip, register_blocks,
+                          values_ + place, width, tiles::tile_keys, nullptr, sum, kernels_.panel);
       elementwise_.add(state + place, sum, floats);
     }
     elementwise_.add_row_sums(rows, dims_of(block), key_count_, norm_ + block * block_dims);
@@ -128,39 +136,33 @@ void Chunk::absorb() {
   }
 }
 
+int Chunk::output_columns() const {
+  return static_cast<int>(rounded_up(sizes_.dims_v, kernels_.vector_floats));
+}
+
 int Chunk::seen(std::int64_t row, const Target& target) const {
   return static_cast<int>(std::clamp<std::int64_t>(target.first_sees + row, 0, target.keys));
 }
 
 void Chunk::load_queries(const tiles::Rows& queries, int count) {
-  const int padded = static_cast<int>(rounded_up(sizes_.dims, 16));
   const int rows = static_cast<int>(rounded_up(count, kernels_.row_block));
-  kernels_.pack_queries(queries, count, sizes_.dims, 1.0f, 0, queries_);
-  elementwise_.feature(queries_, rows * padded);
-  for (int block = 0; block < sizes_.blocks; ++block) {
-    elementwise_.unpack_queries(queries_, count, sizes_.dims, kernels_.row_block, block * block_dims, dims_of(block),
-                                query_rows_ + std::int64_t{block} * chunk_tokens * tiles::score_stride);
-  }
+  kernels_.pack_queries(queries, count, sizes_.dims, 1.0f, queries_, sizes_.query_stride);
+  elementwise_.feature(queries_, rows * sizes_.query_stride);
 }
 
-/// The pairs inside the chunk, cut at each register block: rows do not work on keys that none of them sees.
+/// The pairs inside the chunk, cut at each strip: rows do not work on keys that none of them sees.
 void Chunk::add_pairs(int count, const Target& target) {
-  const int half = kernels_.panel / 2;
-  const std::int64_t block_floats = std::int64_t{kernels_.row_block} * rounded_up(sizes_.dims, 16);
-  for (int first = 0; first < count; first += kernels_.row_block) {
-    const int end = std::min(first + kernels_.row_block, count);
-    const int keys = seen(end - 1, target);
-    if (keys == 0) continue;
-    float* scores = scores_ + std::int64_t{first} * tiles::score_stride;
-    kernels_.scores(queries_ + first / kernels_.row_block * block_floats, keys_, 1,
-                    (keys + kernels_.panel - 1) / kernels_.panel, sizes_.dims, scores);
-    for (int row = first; row < end; ++row) {
-      denominators_[row] +=
-          elementwise_.cut_and_sum(scores_ + std::int64_t{row} * tiles::score_stride, seen(row, target), keys);
-    }
-    kernels_.accumulate(scores, values_, 1, keys, static_cast<int>(rounded_up(sizes_.dims_v, half)), ones_,
-                        outputs_ + std::int64_t{first} * sizes_.columns, sizes_.columns);
+  const int strips = (count + kernels_.row_block - 1) / kernels_.row_block;
+  SameRange ranges(strips, 0);
+  for (int strip = 0; strip < strips; ++strip)
+    ranges.of_strip[strip].end = seen(std::min((strip + 1) * kernels_.row_block, count) - 1, target);
+  kernels_.scores(queries_, sizes_.query_stride, ranges.of_strip, strips, keys_, sizes_.dims, scores_);
+  for (int row = 0; row < count; ++row) {
+    denominators_[row] += elementwise_.cut_and_sum(scores_ + std::int64_t{row} * tiles::score_stride, seen(row, target),
+                                                   ranges.of_strip[row / kernels_.row_block].end);
   }
+  kernels_.accumulate(scores_, tiles::score_stride, ranges.of_strip, strips, values_, output_columns(),
+                      tiles::tile_keys, nullptr, outputs_, sizes_.columns);
   if (any_not_finite_) add_not_finite(count, target);
 }
 
@@ -179,19 +181,18 @@ void Chunk::add_not_finite(int count, const Target& target) {
 }
 
 void Chunk::compute(const tiles::Rows& queries, int count, const Target& target) {
-  const int half = kernels_.panel / 2;
   load_queries(queries, count);
   std::memset(outputs_, 0, static_cast<std::size_t>(sizes_.outputs) * sizeof(float));
   std::fill(denominators_, denominators_ + chunk_tokens, 0.0f);
   if (target.reads_state) {
     const int register_blocks = (count + kernels_.row_block - 1) / kernels_.row_block;
     for (int block = 0; block < sizes_.blocks; ++block) {
-      const float* rows = query_rows_ + std::int64_t{block} * chunk_tokens * tiles::score_stride;
-      kernels_.accumulate(rows, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys, register_blocks,
-                          dims_of(block), static_cast<int>(rounded_up(sizes_.dims_v, half)), ones_, outputs_,
-                          sizes_.columns);
+      const float* rows = queries_ + block * block_dims;
+      kernels_.accumulate(rows, sizes_.query_stride, SameRange(register_blocks, dims_of(block)).of_strip,
+                          register_blocks, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys,
+                          output_columns(), tiles::tile_keys, nullptr, outputs_, sizes_.columns);
       for (int row = 0; row < count; ++row) {
-        denominators_[row] += elementwise_.dot(rows + std::int64_t{row} * tiles::score_stride,
+        denominators_[row] += elementwise_.dot(rows + std::int64_t{row} * sizes_.query_stride,
                                                norm_ + block * block_dims, dims_of(block));
       }
     }

@@ -8,7 +8,7 @@
 
 namespace attest::linear {
 
-/// Tokens in a chunk: a multiple of the register blocks and panels of every instruction set.
+/// Tokens in a chunk: a multiple of the register blocks of every instruction set.
 inline constexpr int chunk_tokens = 96;
 /// Dimensions of q and k whose part of the state is one operand of a product; a multiple of every register block.
 inline constexpr int block_dims = 240;
@@ -22,17 +22,17 @@ struct ChunkSizes {
   int block_rows;           ///< rows of a full block, rounded up to register blocks
   int columns;              ///< dv rounded up to panels
   std::int64_t state;       ///< the state and its sum of features
-  std::int64_t queries;     ///< features of the queries, as the scores' product reads them
-  std::int64_t query_rows;  ///< the same as rows, as the state's product reads them
+  int query_stride;         ///< floats from one row of the queries to the next
+  std::int64_t queries;     ///< features of the queries, as rows
   std::int64_t keys;        ///< features of the keys, as the scores' product reads them
   std::int64_t key_rows;    ///< the same transposed, as the state's update reads them
   std::int64_t values;
   std::int64_t scores;
   std::int64_t outputs;
-  std::int64_t small;  ///< denominators, factors of one and flags
+  std::int64_t small;  ///< denominators and flags
 
   std::int64_t total() const {
-    return state + queries + query_rows + keys + key_rows + values + scores + outputs + small;
+    return state + queries + keys + key_rows + values + scores + outputs + small;
   }
 };
 
@@ -73,12 +73,13 @@ class Chunk {
   void add_pairs(int count, const Target& target);
   void add_not_finite(int count, const Target& target);
   int dims_of(int block) const;
+  int output_columns() const;
 
   const ChunkSizes& sizes_;
   const tiles::Microkernels& kernels_;
   const Elementwise& elementwise_;
-  float *state_, *norm_, *queries_, *query_rows_, *keys_, *key_rows_, *values_, *scores_, *outputs_;
-  float *denominators_, *ones_;
+  float *state_, *norm_, *queries_, *keys_, *key_rows_, *values_, *scores_, *outputs_;
+  float* denominators_;
   std::uint8_t* not_finite_;
   tiles::Rows raw_values_;
   int key_count_ = 0;

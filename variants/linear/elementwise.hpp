@@ -12,9 +12,6 @@ struct Elementwise {
   /// elu(x) + 1 in place: exp(x) for x < 0, relative error under 2^-23; 0 below -87. NaN stays. `count` is a multiple
   /// of 16.
   void (*feature)(float* values, int count);
-  /// Packed queries (see Microkernels) to plain rows: row r's columns first .. first + columns - 1 at to[r *
-  /// score_stride].
-  void (*unpack_queries)(const float* packed, int rows, int head_dim, int row_block, int first, int columns, float* to);
   /// Packed keys to their transpose: dimension c of key n at to[(c - first) * score_stride + n], `keys` rounded up to a
   /// panel.
   void (*unpack_keys)(const float* packed, int keys, int head_dim, int panel, int first, int columns, float* to);

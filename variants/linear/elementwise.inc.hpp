@@ -46,20 +46,6 @@ ATTEST_TILES_INLINE void copy_floats(const float* from, float* to, int count) {
     to[place] = from[place];
 }
 
-inline void unpack_queries(const float* packed, int rows, int head_dim, int block_rows, int first, int columns,
-                           float* to) {
-  const int chunks = (head_dim + query_chunk - 1) / query_chunk;
-  for (int row = 0; row < rows; ++row) {
-    const float* from =
-        packed + (std::ptrdiff_t{row / block_rows} * chunks * block_rows + row % block_rows) * query_chunk;
-    for (int column = 0; column < columns; column += query_chunk) {
-      const int left = columns - column < query_chunk ? columns - column : query_chunk;
-      const std::ptrdiff_t chunk = (first + column) / query_chunk;
-      copy_floats(from + chunk * block_rows * query_chunk, to + std::ptrdiff_t{row} * score_stride + column, left);
-    }
-  }
-}
-
 inline void unpack_keys(const float* packed, int keys, int head_dim, int panel_keys, int first, int columns,
                         float* to) {
   for (int key = 0; key < keys; key += panel_keys) {
@@ -111,7 +97,6 @@ inline void add(float* to, const float* from, std::ptrdiff_t count) {
 extern const Elementwise elementwise;
 const Elementwise elementwise{
     .feature = feature,
-    .unpack_queries = unpack_queries,
     .unpack_keys = unpack_keys,
     .add_row_sums = add_row_sums,
     .cut_and_sum = cut_and_sum,

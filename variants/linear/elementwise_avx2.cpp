@@ -1,5 +1,4 @@
 #define ATTEST_TILES_ISA avx2
 #define ATTEST_TILES_WIDTH 8
-#define ATTEST_TILES_ROW_BLOCK 6
 
 #include "variants/linear/elementwise.inc.hpp"

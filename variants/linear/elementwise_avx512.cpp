@@ -1,5 +1,4 @@
 #define ATTEST_TILES_ISA avx512
 #define ATTEST_TILES_WIDTH 16
-#define ATTEST_TILES_ROW_BLOCK 12
 
 #include "variants/linear/elementwise.inc.hpp"

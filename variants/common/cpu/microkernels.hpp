@@ -15,6 +15,8 @@ inline constexpr int tile_keys = 512;
 /// Floats from one row of scores to the next: a constant, so that rows are addressed without registers, and no power of
 /// two, so that they do not share cache sets.
 inline constexpr int score_stride = tile_keys + 16;
+/// Query rows of a strip at most, whatever the instruction set.
+inline constexpr int max_row_block = 8;
 /// Query rows of a streaming (decoding) kernel that share a key row in registers.
 inline constexpr int stream_rows = 4;
 
@@ -35,6 +37,20 @@ struct Softened {
   float sum;      ///< of the weights of this tile
 };
 
+/// Keys begin .. end - 1 of a tile; empty when they are none.
+struct KeyRange {
+  int begin;
+  int end;
+};
+
+/// The softmax of the rows of a strip: what the tiles so far have left, and what this one changes. A row's entries are
+/// at its index. See OnlineSoftmax.
+struct StripSoftmax {
+  float* maxima;
+  float* sums;
+  float* factors;  ///< out: what is summed with the weights so far is to be multiplied by this
+};
+
 /// One row of dropout: weight (batch, head, row, first_key + n).
 struct DropoutRow {
   std::uint64_t seed;
@@ -43,32 +59,39 @@ struct DropoutRow {
   std::uint32_t batch, head, row, first_key;
 };
 
-/// The micro-kernels of one instruction set. Packed sizes: queries [rows / row_block][head_dim in chunks of 16]
-/// [row_block][16]; keys [keys / panel][head_dim][panel]; values [columns / panel][tile_keys][panel]; all padded by
-/// zeros.
+/// The micro-kernels of one instruction set. Packed sizes: queries [rows][stride]; keys [keys / panel][head_dim][panel];
+/// values [columns / panel][tile_keys][panel]. A strip is row_block query rows; its scores and weights lie score_stride
+/// apart. Keys outside a strip's range are neither computed nor read, up to whole vectors.
 struct Microkernels {
   const char* name;   ///< "portable", "avx2" or "avx512"
   int row_block;      ///< query rows in registers at a time
   int panel;          ///< keys (of K) and columns (of V) in registers at a time
   int vector_floats;  ///< floats in one register
 
-  /// Widens `count` rows of Q to f32, times `sign`, into rows first_row.. of the packed block.
-  void (*pack_queries)(const Rows& queries, int count, int head_dim, float sign, int first_row, float* packed);
-  /// Widens and transposes `count` keys (at most tile_keys); keys are padded to a whole panel.
+  /// Widens `count` rows of Q to f32, times `sign`. Rows of `packed` have room for whole vectors.
+  void (*pack_queries)(const Rows& queries, int count, int head_dim, float sign, float* packed,
+                       std::ptrdiff_t packed_stride);
+  /// Widens and transposes `count` keys (at most tile_keys); keys are padded by zeros to a whole vector.
   void (*pack_keys)(const Rows& keys, int count, int head_dim, float* packed);
   /// Widens `count` rows of V. A row that holds NaN or infinity is packed as zeros and marked in `not_finite` (one byte
   /// a key); returns whether there was one.
   bool (*pack_values)(const Rows& values, int count, int head_dim_v, float* packed, std::uint8_t* not_finite);
-  /// scores[r][n] = q_r . k_n for the rows of `row_blocks` register blocks and `panels` panels of keys.
-  void (*scores)(const float* queries, const float* keys, int row_blocks, int panels, int head_dim, float* scores);
-  /// out[r] = factor[r] * out[r] + sum over `keys` of weights[r][n] * v_n, for `columns` columns (a multiple of panel /
-  /// 2).
-  void (*accumulate)(const float* weights, const float* values, int row_blocks, int keys, int columns,
-                     const float* factor, float* out, std::ptrdiff_t out_stride);
+  /// scores[r][n] = q_r . k_n for the rows of `strips` strips and the keys of each one's range.
+  void (*scores)(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
+                 const float* keys, int head_dim, float* scores);
+  /// out[r] = factors[r] * out[r] + sum over the strip's range of weights[r][n] * v_n, for `columns` columns (a multiple
+  /// of vector_floats). Without `factors` they are 1. Values are read `chunk` keys at a time, once for all strips.
+  void (*accumulate)(const float* weights, std::ptrdiff_t weight_stride, const KeyRange* ranges, int strips,
+                     const float* values, int columns, int chunk, const float* factors, float* out,
+                     std::ptrdiff_t out_stride);
   /// Turns `count` scores (a multiple of vector_floats) in place into exp2((s - maximum) * log2_factor), with the
   /// maximum over these and `maximum`. A score of -inf is a hidden key: its weight is -0.0, while a visible weight that
   /// underflows is +0.0. A NaN score makes the sum NaN.
   Softened (*soften)(float* scores, int count, float log2_factor, float maximum);
+  /// The same for `rows` rows of a strip, with what it does to the sums so far. Row r sees the keys of visible[r], which
+  /// are in `range`; the weights of the others in it are -0.0. With `hides`, visible scores may be -inf too.
+  void (*soften_strip)(float* scores, int rows, const KeyRange* visible, KeyRange range, bool hides, float log2_factor,
+                       StripSoftmax softmax);
   /// 2^x for x <= 0 as soften() computes it.
   float (*exp2)(float x);
   /// s = s * factor.

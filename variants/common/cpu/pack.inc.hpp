@@ -29,18 +29,13 @@ ATTEST_TILES_INLINE void transpose(Floats (&block)[width]) {
 
 template <Storage kStorage>
 void pack_queries_of(const typename Element<kStorage>::type* data, const Rows& queries, int count, int head_dim,
-                     float sign, int first_row, float* packed) {
-  const int chunks = (head_dim + query_chunk - 1) / query_chunk;
+                     float sign, float* packed, std::ptrdiff_t packed_stride) {
   for (int row = 0; row < count; ++row) {
-    const int place = first_row + row;
-    float* to = packed + (std::ptrdiff_t{place / row_block} * chunks * row_block + place % row_block) * query_chunk;
     const typename Element<kStorage>::type* from = data + row * queries.row_stride;
-    for (int column = 0; column < chunks * query_chunk; column += width) {
-      const int left = head_dim - column;
+    for (int column = 0; column < head_dim; column += width) {
       const Floats value =
-          left > 0 ? widen<kStorage>(from + column * queries.column_stride, queries.column_stride, left) : Floats{};
-      const std::ptrdiff_t chunk = column / query_chunk;
-      store(to + chunk * row_block * query_chunk + column % query_chunk, value * sign);
+          widen<kStorage>(from + column * queries.column_stride, queries.column_stride, head_dim - column);
+      store(packed + row * packed_stride + column, value * sign);
     }
   }
 }
@@ -48,30 +43,27 @@ void pack_queries_of(const typename Element<kStorage>::type* data, const Rows& q
 template <Storage kStorage>
 void pack_keys_of(const typename Element<kStorage>::type* data, const Rows& keys, int count, int head_dim,
                   float* packed) {
-  for (int first = 0; first < count; first += panel) {
-    for (int half = 0; half < 2; ++half) {
-      const int key = first + half * width;
-      float* to = packed + std::ptrdiff_t{first} * head_dim + half * width;
-      for (int column = 0; column < head_dim; column += width) {
-        Floats block[width];
+  for (int key = 0; key < count; key += width) {
+    float* to = packed + std::ptrdiff_t{key / panel} * panel * head_dim + key % panel;
+    for (int column = 0; column < head_dim; column += width) {
+      Floats block[width];
 #pragma GCC unroll 16
-        for (int row = 0; row < width; ++row) {
-          block[row] = Floats{};
-          if (key + row < count) {
-            block[row] = widen<kStorage>(data + (key + row) * keys.row_stride + column * keys.column_stride,
-                                         keys.column_stride, head_dim - column);
-          }
+      for (int row = 0; row < width; ++row) {
+        block[row] = Floats{};
+        if (key + row < count) {
+          block[row] = widen<kStorage>(data + (key + row) * keys.row_stride + column * keys.column_stride,
+                                       keys.column_stride, head_dim - column);
         }
-        transpose(block);
-        const int columns = head_dim - column < width ? head_dim - column : width;
-        if (columns == width) {
+      }
+      transpose(block);
+      const int columns = head_dim - column < width ? head_dim - column : width;
+      if (columns == width) {
 #pragma GCC unroll 16
-          for (int row = 0; row < width; ++row)
-            store(to + std::ptrdiff_t{column + row} * panel, block[row]);
-        } else {
-          for (int row = 0; row < columns; ++row)
-            store(to + std::ptrdiff_t{column + row} * panel, block[row]);
-        }
+        for (int row = 0; row < width; ++row)
+          store(to + std::ptrdiff_t{column + row} * panel, block[row]);
+      } else {
+        for (int row = 0; row < columns; ++row)
+          store(to + std::ptrdiff_t{column + row} * panel, block[row]);
       }
     }
   }
@@ -122,17 +114,18 @@ bool pack_values_of(const typename Element<kStorage>::type* data, const Rows& va
   return true;
 }
 
-inline void pack_queries(const Rows& queries, int count, int head_dim, float sign, int first_row, float* packed) {
+inline void pack_queries(const Rows& queries, int count, int head_dim, float sign, float* packed,
+                         std::ptrdiff_t packed_stride) {
   switch (queries.storage) {
     case Storage::f32:
       return pack_queries_of<Storage::f32>(static_cast<const float*>(queries.data), queries, count, head_dim, sign,
-                                           first_row, packed);
+                                           packed, packed_stride);
     case Storage::bf16:
       return pack_queries_of<Storage::bf16>(static_cast<const std::uint16_t*>(queries.data), queries, count, head_dim,
-                                            sign, first_row, packed);
+                                            sign, packed, packed_stride);
     case Storage::f16:
       return pack_queries_of<Storage::f16>(static_cast<const std::uint16_t*>(queries.data), queries, count, head_dim,
-                                           sign, first_row, packed);
+                                           sign, packed, packed_stride);
   }
 }
 

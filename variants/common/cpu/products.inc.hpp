@@ -2,96 +2,122 @@
 
 #include "variants/common/cpu/vector.inc.hpp"
 
-// The two matrix products. A block of row_block x 2 registers of sums stays in registers while one operand is read in
-// order and the other is broadcast from memory (Goto and van de Geijn 2008, the inner kernel).
+// The two matrix products. A block of row_block x panel_vectors registers of sums stays in registers while one operand
+// is read in order and the other is broadcast from memory (Goto and van de Geijn 2008, the inner kernel). The block is
+// wide rather than tall: of the loads that serve row_block * panel_vectors multiply-adds, a square one would have
+// fewest, but the broadcasts are the dearer ones. Panels are the outer loop and strips of rows the inner one, so that a
+// panel that fits L1 is read from L2 once for all of them.
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
-/// One register block of scores: row_block rows, one panel of keys.
-inline void score_block(const float* __restrict queries, const float* __restrict keys, int head_dim,
-                        float* __restrict scores) {
-  Floats sums[row_block][2] = {};
-  for (int chunk = 0; chunk < head_dim; chunk += query_chunk) {
-    const int columns = head_dim - chunk < query_chunk ? head_dim - chunk : query_chunk;
-    for (int column = 0; column < columns; ++column) {
-      const Floats left = load(keys);
-      const Floats right = load(keys + width);
-#pragma GCC unroll 16
-      for (int row = 0; row < row_block; ++row) {
-        const Floats query = splat(queries[row * query_chunk + column]);
-        sums[row][0] = multiply_add(query, left, sums[row][0]);
-        sums[row][1] = multiply_add(query, right, sums[row][1]);
-      }
-      keys += panel;
-    }
-    queries += row_block * query_chunk;
-  }
-#pragma GCC unroll 16
-  for (int row = 0; row < row_block; ++row) {
-    store(scores + row * score_stride, sums[row][0]);
-    store(scores + row * score_stride + width, sums[row][1]);
-  }
-}
+enum class Start { zero, scaled, plain };
 
-inline void scores(const float* queries, const float* keys, int row_blocks, int panels, int head_dim, float* scores) {
-  const int chunks = (head_dim + query_chunk - 1) / query_chunk;
-  for (int place = 0; place < panels; ++place) {
-    for (int block = 0; block < row_blocks; ++block) {
-      score_block(queries + std::ptrdiff_t{block} * chunks * row_block * query_chunk,
-                  keys + std::ptrdiff_t{place} * panel * head_dim, head_dim,
-                  scores + block * row_block * score_stride + place * panel);
-    }
-  }
-}
-
-/// One register block of the output: row_block rows, `kVectors` registers of columns.
-template <int kVectors>
-void accumulate_block(const float* __restrict weights, const float* __restrict values, int keys,
-                      const float* __restrict factor, float* __restrict out, std::ptrdiff_t out_stride) {
+/// out[r] = start + sum over `count` of left[r][n] * right[n], for row_block rows and kVectors registers of columns.
+/// Rows of `right` are `panel` floats apart.
+template <int kVectors, Start kStart>
+void product_block(const float* __restrict left, std::ptrdiff_t left_stride, const float* __restrict right, int count,
+                   const float* __restrict factors, float* __restrict out, std::ptrdiff_t out_stride) {
   Floats sums[row_block][kVectors];
 #pragma GCC unroll 16
   for (int row = 0; row < row_block; ++row) {
-    const Floats scale = splat(factor[row]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int vector = 0; vector < kVectors; ++vector) {
-      sums[row][vector] = load(out + row * out_stride + vector * width) * scale;
-    }
-  }
-  for (int key = 0; key < keys; ++key) {
-    Floats value[kVectors];
-#pragma GCC unroll 2
-    for (int vector = 0; vector < kVectors; ++vector)
-      value[vector] = load(values + vector * width);
-#pragma GCC unroll 16
-    for (int row = 0; row < row_block; ++row) {
-      const Floats weight = splat(weights[row * score_stride + key]);
-#pragma GCC unroll 2
-      for (int vector = 0; vector < kVectors; ++vector) {
-        sums[row][vector] = multiply_add(weight, value[vector], sums[row][vector]);
+      if constexpr (kStart == Start::zero) {
+        sums[row][vector] = Floats{};
+      } else {
+        sums[row][vector] = load(out + row * out_stride + vector * width);
+        if constexpr (kStart == Start::scaled) sums[row][vector] *= splat(factors[row]);
       }
     }
-    values += panel;
+  }
+  for (int place = 0; place < count; ++place) {
+    Floats columns[kVectors];
+#pragma GCC unroll 4
+    for (int vector = 0; vector < kVectors; ++vector)
+      columns[vector] = load(right + vector * width);
+#pragma GCC unroll 16
+    for (int row = 0; row < row_block; ++row) {
+      const Floats factor = splat(left[row * left_stride + place]);
+#pragma GCC unroll 4
+      for (int vector = 0; vector < kVectors; ++vector)
+        sums[row][vector] = multiply_add(factor, columns[vector], sums[row][vector]);
+    }
+    right += panel;
   }
 #pragma GCC unroll 16
   for (int row = 0; row < row_block; ++row) {
-#pragma GCC unroll 2
-    for (int vector = 0; vector < kVectors; ++vector) {
+#pragma GCC unroll 4
+    for (int vector = 0; vector < kVectors; ++vector)
       store(out + row * out_stride + vector * width, sums[row][vector]);
+  }
+}
+
+/// The same for 1 to panel_vectors registers of columns.
+template <Start kStart, int kVectors = panel_vectors>
+ATTEST_TILES_INLINE void product_of(int vectors, const float* left, std::ptrdiff_t left_stride, const float* right,
+                                    int count, const float* factors, float* out, std::ptrdiff_t out_stride) {
+  if constexpr (kVectors > 1) {
+    if (vectors < kVectors) {
+      return product_of<kStart, kVectors - 1>(vectors, left, left_stride, right, count, factors, out, out_stride);
+    }
+  }
+  product_block<kVectors, kStart>(left, left_stride, right, count, factors, out, out_stride);
+}
+
+ATTEST_TILES_INLINE int smaller_of(int a, int b) {
+  return a < b ? a : b;
+}
+ATTEST_TILES_INLINE int larger_of(int a, int b) {
+  return a > b ? a : b;
+}
+
+/// Keys that any strip needs.
+inline KeyRange joint_range(const KeyRange* ranges, int strips) {
+  KeyRange joint{tile_keys, 0};
+  for (int strip = 0; strip < strips; ++strip) {
+    if (ranges[strip].begin >= ranges[strip].end) continue;
+    joint = {smaller_of(joint.begin, ranges[strip].begin), larger_of(joint.end, ranges[strip].end)};
+  }
+  return joint;
+}
+
+inline void scores(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
+                   const float* keys, int head_dim, float* scores) {
+  const KeyRange joint = joint_range(ranges, strips);
+  for (int first = joint.begin / panel * panel; first < joint.end; first += panel) {
+    const float* from = keys + std::ptrdiff_t{first} * head_dim;
+    for (int strip = 0; strip < strips; ++strip) {
+      const int begin = larger_of(ranges[strip].begin, first) / width * width;
+      const int end = smaller_of(ranges[strip].end, first + panel);
+      if (begin >= end) continue;
+      product_of<Start::zero>((end - begin + width - 1) / width,
+                              queries + std::ptrdiff_t{strip} * row_block * query_stride, query_stride,
+                              from + (begin - first), head_dim, nullptr,
+                              scores + std::ptrdiff_t{strip} * row_block * score_stride + begin, score_stride);
     }
   }
 }
 
-inline void accumulate(const float* weights, const float* values, int row_blocks, int keys, int columns,
-                       const float* factor, float* out, std::ptrdiff_t out_stride) {
+inline void accumulate(const float* weights, std::ptrdiff_t weight_stride, const KeyRange* ranges, int strips,
+                       const float* values, int columns, int chunk, const float* factors, float* out,
+                       std::ptrdiff_t out_stride) {
+  const KeyRange joint = joint_range(ranges, strips);
   for (int column = 0; column < columns; column += panel) {
-    const float* from = values + std::ptrdiff_t{column} * tile_keys;
-    for (int block = 0; block < row_blocks; ++block) {
-      const float* rows = weights + block * row_block * score_stride;
-      float* to = out + block * row_block * out_stride + column;
-      if (columns - column >= panel) {
-        accumulate_block<2>(rows, from, keys, factor + block * row_block, to, out_stride);
-      } else {
-        accumulate_block<1>(rows, from, keys, factor + block * row_block, to, out_stride);
+    const int vectors = smaller_of(columns - column, panel) / width;
+    for (int first = joint.begin; first < joint.end; first += chunk) {
+      for (int strip = 0; strip < strips; ++strip) {
+        const int begin = larger_of(ranges[strip].begin, first);
+        const int end = smaller_of(ranges[strip].end, first + chunk);
+        if (begin >= end) continue;
+        const float* left = weights + std::ptrdiff_t{strip} * row_block * weight_stride + begin;
+        const float* right = values + std::ptrdiff_t{column} * tile_keys + std::ptrdiff_t{begin} * panel;
+        float* to = out + std::ptrdiff_t{strip} * row_block * out_stride + column;
+        if (factors != nullptr && begin == ranges[strip].begin) {
+          product_of<Start::scaled>(vectors, left, weight_stride, right, end - begin, factors + strip * row_block, to,
+                                    out_stride);
+        } else {
+          product_of<Start::plain>(vectors, left, weight_stride, right, end - begin, nullptr, to, out_stride);
+        }
       }
     }
   }

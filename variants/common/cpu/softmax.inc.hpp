@@ -7,13 +7,20 @@
 namespace attest::tiles::ATTEST_TILES_ISA {
 
 /// 2^x for x <= 0, with relative error under 2^-23 and 2^0 exactly 1; at most 2^-125 below -125; NaN stays NaN. The
-/// polynomial is the minimax one of degree 6 on [-1/2, 1/2] with constant term 1 (relative error 2^-28.9, by Lawson's
-/// iteration).
+/// polynomials are minimax ones of degree 6 with constant term 1 (relative error 2^-28.9, by Lawson's iteration): on
+/// [0, 1] where an instruction scales by the floor, else on [-1/2, 1/2].
 ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
 #if ATTEST_TILES_WIDTH == 16
   x = (Floats)_mm512_maskz_max_ps(0xffff, (__m512)splat(-200.0f), (__m512)x);  // the second operand where one is NaN
-  const Floats whole = (Floats)_mm512_maskz_roundscale_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEAREST_INT);
-  const Floats part = x - whole;
+  const Floats part = (Floats)_mm512_maskz_reduce_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEG_INF);
+  Floats value = splat(0.000216129192f);
+  value = multiply_add(value, part, splat(0.00124678446f));
+  value = multiply_add(value, part, splat(0.00967545155f));
+  value = multiply_add(value, part, splat(0.0554852821f));
+  value = multiply_add(value, part, splat(0.240229309f));
+  value = multiply_add(value, part, splat(0.693147063f));
+  value = multiply_add(value, part, splat(1.0f));
+  return (Floats)_mm512_maskz_scalef_ps(0xffff, (__m512)value, (__m512)x);
 #else
   const Floats tiny = splat(-125.0f);
   const Ints underflows = x < tiny;
@@ -22,7 +29,6 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
   const Floats magic = splat(12582912.0f);
   const Floats shifted = x + magic;
   const Floats part = x - (shifted - magic);
-#endif
   Floats value = splat(0.00015353362f);
   value = multiply_add(value, part, splat(0.0013398875f));
   value = multiply_add(value, part, splat(0.00961843692f));
@@ -30,9 +36,6 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
   value = multiply_add(value, part, splat(0.240226477f));
   value = multiply_add(value, part, splat(0.693147182f));
   value = multiply_add(value, part, splat(1.0f));
-#if ATTEST_TILES_WIDTH == 16
-  return (Floats)_mm512_maskz_scalef_ps(0xffff, (__m512)value, (__m512)whole);
-#else
   const Floats scaled = (Floats)((Words)value + ((Words)shifted << 23));
   const Floats result = value == value ? scaled : value;  // the sum of bits could make a number of a NaN
   return underflows ? Floats{} : result;
@@ -56,21 +59,107 @@ inline float exp2(float x) {
   return exp2_of(splat(x))[0];
 }
 
-inline Softened soften(float* scores, int count, float log2_factor, float maximum) {
-  Floats largest = splat(maximum);
-  for (int place = 0; place < count; place += width)
-    largest = larger(load(scores + place), largest);
-  maximum = largest_of(largest);
-  const Floats factor = splat(log2_factor);
-  // A row without a visible key: any finite maximum keeps (-inf) - (-inf) from being NaN.
-  const Floats shift = splat(maximum == -__builtin_inff() ? 0.0f : maximum);
-  Floats sum{};
-  for (int place = 0; place < count; place += width) {
+/// The largest of `count` scores (a multiple of width) and `maximum`, and whether one of them is -inf.
+ATTEST_TILES_INLINE Floats largest_score(const float* scores, int count, float maximum) {
+  Floats first = splat(maximum), second = first;
+  int place = 0;
+  for (; place + 2 * width <= count; place += 2 * width) {
+    first = larger(load(scores + place), first);
+    second = larger(load(scores + place + width), second);
+  }
+  if (place < count) first = larger(load(scores + place), first);
+  return larger(first, second);
+}
+
+/// Scores begin .. end - 1 (whole vectors) become weights.
+template <bool kHides>
+ATTEST_TILES_INLINE void weigh(float* scores, int begin, int end, Floats shift, Floats factor, Floats& sum) {
+  for (int place = begin; place < end; place += width) {
     const Floats score = load(scores + place);
     // The difference first, then the factor: the largest score gets a weight of exactly 1.
-    store(scores + place, hide(score, exp2_of((score - shift) * factor), sum));
+    const Floats weight = exp2_of((score - shift) * factor);
+    if constexpr (kHides) {
+      store(scores + place, hide(score, weight, sum));
+    } else {
+      sum += weight;
+      store(scores + place, weight);
+    }
   }
+}
+
+/// What is subtracted from the scores of a row with this maximum. A row without a visible key has any finite one, which
+/// keeps (-inf) - (-inf) from being NaN.
+ATTEST_TILES_INLINE Floats shift_of(float maximum) {
+  return splat(maximum == -__builtin_inff() ? 0.0f : maximum);
+}
+
+inline Softened soften(float* scores, int count, float log2_factor, float maximum) {
+  maximum = largest_of(largest_score(scores, count, maximum));
+  Floats sum{};
+  weigh<true>(scores, 0, count, shift_of(maximum), splat(log2_factor), sum);
   return {maximum, sum_of(sum)};
+}
+
+ATTEST_TILES_INLINE int whole_vectors_below(int count) {
+  return count / width * width;
+}
+ATTEST_TILES_INLINE int whole_vectors_above(int count) {
+  return (count + width - 1) / width * width;
+}
+
+/// Scores begin .. end - 1 of a row become those of hidden keys.
+ATTEST_TILES_INLINE void hide_scores(float* scores, int begin, int end) {
+  for (int place = begin; place < end; ++place)
+    scores[place] = -__builtin_inff();
+}
+
+inline void soften_strip(float* scores, int rows, const KeyRange* visible, KeyRange range, bool hides,
+                         float log2_factor, StripSoftmax softmax) {
+  const int begin = whole_vectors_below(range.begin);
+  const int end = whole_vectors_above(range.end);
+  // All maxima first: the rows' chains of dependent instructions then overlap.
+  Floats largest[row_block];
+  for (int row = 0; row < rows; ++row) {
+    float* of_row = scores + row * score_stride;
+    const KeyRange seen = visible[row];
+    hide_scores(of_row, whole_vectors_below(seen.begin), seen.begin);
+    hide_scores(of_row, seen.end, whole_vectors_above(seen.end));
+    const int from = whole_vectors_below(seen.begin);
+    largest[row] = largest_score(of_row + from, whole_vectors_above(seen.end) - from, softmax.maxima[row]);
+  }
+  const Floats factor = splat(log2_factor);
+  for (int row = 0; row < rows; ++row) {
+    float* of_row = scores + row * score_stride;
+    const KeyRange seen = visible[row];
+    const float before = softmax.maxima[row];
+    const float maximum = largest_of(largest[row]);
+    const Floats shift = shift_of(maximum);
+    Floats sum{};
+    const int first = whole_vectors_below(seen.begin);
+    const int last = whole_vectors_above(seen.end);
+    if (hides) {
+      weigh<true>(of_row, first, last, shift, factor, sum);
+    } else {  // only the vectors at the ends have hidden keys
+      const int inner_first = whole_vectors_above(seen.begin);
+      const int inner_last = whole_vectors_below(seen.end);
+      if (inner_first < inner_last) {
+        weigh<true>(of_row, first, inner_first, shift, factor, sum);
+        weigh<false>(of_row, inner_first, inner_last, shift, factor, sum);
+        weigh<true>(of_row, inner_last, last, shift, factor, sum);
+      } else {
+        weigh<true>(of_row, first, last, shift, factor, sum);
+      }
+    }
+    for (int place = begin; place < first; place += width)
+      store(of_row + place, splat(-0.0f));
+    for (int place = last; place < end; place += width)
+      store(of_row + place, splat(-0.0f));
+    float rescale = 1.0f;  // also when neither has a key: (-inf) - (-inf) would be NaN
+    if (before != maximum) rescale = before == -__builtin_inff() ? 0.0f : exp2((before - maximum) * log2_factor);
+    softmax.factors[row] = rescale;
+    softmax.sums[row] = softmax.sums[row] * rescale + sum_of(sum);
+    softmax.maxima[row] = maximum;
+  }
 }
 
 inline void multiply(float* scores, int count, float factor) {

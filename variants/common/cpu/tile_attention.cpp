@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "harness/core/workspace.hpp"
+#include "variants/common/cpu/cache.hpp"
 
 namespace attest::tiles {
 
@@ -29,8 +30,22 @@ std::size_t value_floats(const Microkernels& kernels, std::int64_t head_dim_v) {
   return static_cast<std::size_t>(tile_keys * rounded_up(head_dim_v, kernels.panel));
 }
 
-std::size_t query_floats(std::int64_t head_dim, int rows) {
-  return static_cast<std::size_t>(rows * rounded_up(head_dim, 16));
+/// Floats of a row of K or V that are packed, and of a row of sums: whole registers.
+int whole_vectors(const Microkernels& kernels, std::int64_t columns) {
+  return static_cast<int>(rounded_up(columns, kernels.vector_floats));
+}
+
+/// Rows whose scores are kept at a time: a sixteenth of L2 leaves room for the tile of keys and values. Whole strips.
+int rows_at_a_time(const Microkernels& kernels, int max_rows) {
+  const auto fits = static_cast<std::int64_t>(cache_sizes().l2 / 16 / (score_stride * sizeof(float)));
+  const std::int64_t rows = std::max<std::int64_t>(fits / kernels.row_block, 1) * kernels.row_block;
+  return static_cast<int>(std::min<std::int64_t>(rows, rounded_up(max_rows, kernels.row_block)));
+}
+
+/// Keys whose values, one panel wide, fill two thirds of L1; the rest is for weights and sums.
+int keys_in_l1(const Microkernels& kernels) {
+  const std::size_t row = static_cast<std::size_t>(kernels.panel) * sizeof(float);
+  return static_cast<int>(std::clamp<std::size_t>(cache_sizes().l1 * 2 / 3 / row / 16 * 16, 16, tile_keys));
 }
 
 }  // namespace
@@ -59,12 +74,13 @@ void PackedTile::pack(const Microkernels& kernels, const AttentionCall& call, st
 }
 
 std::size_t TileAttention::bytes(const Microkernels& kernels, const Problem& problem, int max_rows, bool packs) {
-  const std::size_t rows = static_cast<std::size_t>(max_rows);
-  const std::size_t columns = static_cast<std::size_t>(rounded_up(problem.head_dim_v, kernels.panel / 2));
-  return Workspace::padded_for<float>(query_floats(problem.head_dim, max_rows)) +
-         Workspace::padded_for<float>(static_cast<std::size_t>(kernels.row_block * score_stride)) +
-         Workspace::padded_for<float>(rows * columns) + Workspace::padded_for<float>(rows) +
-         Workspace::padded_for<OnlineSoftmax>(rows) + Workspace::padded_for<RowView>(rows) +
+  const auto rows = static_cast<std::size_t>(rounded_up(max_rows, kernels.row_block));
+  const auto batch = static_cast<std::size_t>(rows_at_a_time(kernels, max_rows));
+  const auto query_stride = static_cast<std::size_t>(whole_vectors(kernels, problem.head_dim));
+  const auto columns = static_cast<std::size_t>(whole_vectors(kernels, problem.head_dim_v));
+  return Workspace::padded_for<float>(rows * query_stride) + Workspace::padded_for<float>(batch * score_stride) +
+         Workspace::padded_for<float>(rows * columns) + 3 * Workspace::padded_for<float>(rows) +
+         2 * Workspace::padded_for<KeyRange>(batch) + Workspace::padded_for<RowView>(rows) +
          (packs ? PackedTile::bytes(kernels, problem.head_dim, problem.head_dim_v) : 0);
 }
 
@@ -72,13 +88,18 @@ TileAttention::TileAttention(const Microkernels& kernels, const AttentionCall& c
                              std::byte* memory)
     : kernels_(kernels),
       call_(call),
-      columns_(static_cast<int>(rounded_up(call.problem.head_dim_v, kernels.panel / 2))) {
-  const std::size_t rows = static_cast<std::size_t>(max_rows);
-  queries_ = part<float>(memory, query_floats(call.problem.head_dim, max_rows));
-  scores_ = part<float>(memory, static_cast<std::size_t>(kernels.row_block * score_stride));
+      columns_(whole_vectors(kernels, call.problem.head_dim_v)),
+      query_stride_(whole_vectors(kernels, call.problem.head_dim)),
+      batch_rows_(rows_at_a_time(kernels, max_rows)),
+      value_chunk_(keys_in_l1(kernels)) {
+  const auto rows = static_cast<std::size_t>(rounded_up(max_rows, kernels.row_block));
+  const auto batch = static_cast<std::size_t>(batch_rows_);
+  queries_ = part<float>(memory, rows * static_cast<std::size_t>(query_stride_));
+  scores_ = part<float>(memory, batch * score_stride);
   sums_ = part<float>(memory, rows * static_cast<std::size_t>(columns_));
-  factors_ = part<float>(memory, rows);
-  softmax_ = part<OnlineSoftmax>(memory, rows);
+  softmax_ = {part<float>(memory, rows), part<float>(memory, rows), part<float>(memory, rows)};
+  visible_ = part<KeyRange>(memory, batch);
+  ranges_ = part<KeyRange>(memory, batch);
   views_ = part<RowView>(memory, rows);
   if (packs) own_ = PackedTile::at(kernels, call.problem.head_dim, call.problem.head_dim_v, memory);
 }
@@ -88,18 +109,19 @@ void TileAttention::start(const RowBlock& block, KeySpan limit) {
   limit_ = limit;
   const Problem& problem = call_.problem;
   const std::int64_t kv_length = call_.kv_length(block.batch);
-  const int whole = static_cast<int>(rounded_up(block.rows, kernels_.row_block));
-  if (whole != block.rows) {  // the last register block has rows that nobody fills
-    std::fill(queries_ + query_floats(problem.head_dim, whole - kernels_.row_block),
-              queries_ + query_floats(problem.head_dim, whole), 0.0f);
-  }
-  std::fill(sums_, sums_ + std::ptrdiff_t{whole} * columns_, 0.0f);
-  std::fill(softmax_, softmax_ + whole, OnlineSoftmax{});
+  const std::ptrdiff_t whole = rounded_up(block.rows, kernels_.row_block);
+  // The last strip may have rows that nobody fills.
+  std::fill(queries_ + std::ptrdiff_t{block.rows} * query_stride_, queries_ + whole * query_stride_, 0.0f);
+  std::fill(sums_, sums_ + whole * columns_, 0.0f);
+  std::fill(softmax_.maxima, softmax_.maxima + whole, OnlineSoftmax{}.maximum);
+  std::fill(softmax_.sums, softmax_.sums + whole, 0.0f);
+  std::fill(softmax_.factors, softmax_.factors + whole, 1.0f);
   const int step = block.heads == 1 ? block.rows : 1;  // rows of one head are packed together
   for (int row = 0; row < block.rows; row += step) {
     const std::int64_t packed = block.first_row + row;
     const Rows from = call_.query_rows(block.batch, block.first_head + packed % block.heads, packed / block.heads);
-    kernels_.pack_queries(from, step, static_cast<int>(problem.head_dim), call_.query_sign, row, queries_);
+    kernels_.pack_queries(from, step, static_cast<int>(problem.head_dim), call_.query_sign,
+                          queries_ + std::ptrdiff_t{row} * query_stride_, query_stride_);
   }
   for (int row = 0; row < block.rows; ++row) {
     views_[row] = view_of_row(problem, (block.first_row + row) / block.heads, kv_length, call_.global);
@@ -156,80 +178,92 @@ void TileAttention::attend_packed(const PackedTile* tiles) {
 }
 
 void TileAttention::attend_tile(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix) {
-  for (int strip = 0; strip < block_.rows; strip += kernels_.row_block) {
-    attend_strip(tile, first, last, prefix, strip);
-  }
+  for (int row = 0; row < block_.rows; row += batch_rows_)
+    attend_strips(tile, first, last, prefix, row);
 }
 
-void TileAttention::attend_strip(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix,
-                                 int strip) {
-  const int rows = std::min(kernels_.row_block, block_.rows - strip);
-  KeySpan joint{last, first};
-  for (int row = strip; row < strip + rows; ++row) {
-    const KeySpan visible = span(row, first, last, prefix);
-    if (visible.empty()) continue;
-    joint = {std::min(joint.first, visible.first), std::max(joint.last, visible.last)};
+/// Rows begin_row and on, as many as there is room for scores.
+void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix,
+                                  int begin_row) {
+  const int block = kernels_.row_block;
+  const int rows = std::min(batch_rows_, block_.rows - begin_row);
+  const int strips = (rows + block - 1) / block;
+  bool any = false;
+  for (int strip = 0; strip < strips; ++strip) {
+    KeyRange joint{tile_keys, 0};
+    for (int row = strip * block; row < std::min((strip + 1) * block, rows); ++row) {
+      const KeySpan seen = span(begin_row + row, first, last, prefix);
+      visible_[row] = {static_cast<int>(seen.first - first), static_cast<int>(seen.last - first)};
+      if (seen.empty()) continue;
+      joint = {std::min(joint.begin, visible_[row].begin), std::max(joint.end, visible_[row].end)};
+    }
+    ranges_[strip] = joint;
+    any = any || joint.begin < joint.end;
   }
-  if (joint.empty()) return;
+  if (!any) return;
 
   const int head_dim = static_cast<int>(call_.problem.head_dim);
-  const int begin = static_cast<int>(joint.first - first);
-  const int end = static_cast<int>(joint.last - first);
-  const int panel_begin = begin / kernels_.panel * kernels_.panel;
-  const int panel_end = static_cast<int>(rounded_up(end, kernels_.panel));
-  kernels_.scores(queries_ + query_floats(head_dim, strip), tile.keys + std::ptrdiff_t{panel_begin} * head_dim, 1,
-                  (panel_end - panel_begin) / kernels_.panel, head_dim, scores_ + panel_begin);
-  for (int row = 0; row < rows; ++row) {
-    weigh(strip + row, first, panel_begin, panel_end, span(strip + row, first, last, prefix),
-          scores_ + row * score_stride);
+  kernels_.scores(queries_ + std::ptrdiff_t{begin_row} * query_stride_, query_stride_, ranges_, strips, tile.keys,
+                  head_dim, scores_);
+  for (int strip = 0; strip < strips; ++strip) {
+    if (ranges_[strip].begin >= ranges_[strip].end) continue;
+    weigh(begin_row + strip * block, first, visible_ + strip * block, ranges_[strip],
+          scores_ + std::ptrdiff_t{strip} * block * score_stride);
   }
-  for (int row = rows; row < kernels_.row_block; ++row)
-    factors_[strip + row] = 1.0f;
-  float* sums = sums_ + std::ptrdiff_t{strip} * columns_;
-  kernels_.accumulate(scores_ + begin, tile.values + std::ptrdiff_t{begin} * kernels_.panel, 1, end - begin, columns_,
-                      factors_ + strip, sums, columns_);
-  if (tile.any_not_finite) add_not_finite(tile, first, begin, end, strip);
+  kernels_.accumulate(scores_, score_stride, ranges_, strips, tile.values, columns_, value_chunk_,
+                      softmax_.factors + begin_row, sums_ + std::ptrdiff_t{begin_row} * columns_, columns_);
+  if (!tile.any_not_finite) return;
+  for (int strip = 0; strip < strips; ++strip) {
+    add_not_finite(tile, first, ranges_[strip], begin_row + strip * block,
+                   scores_ + std::ptrdiff_t{strip} * block * score_stride);
+  }
 }
 
-/// Scores begin .. end of a row become weights; keys outside `visible` are hidden.
-void TileAttention::weigh(int row, std::int64_t first, int begin, int end, KeySpan visible, float* scores) {
+/// The scores of a strip become weights; `visible` has an entry a row.
+void TileAttention::weigh(int strip_row, std::int64_t first, const KeyRange* visible, KeyRange range, float* scores) {
+  const int rows = std::min(kernels_.row_block, block_.rows - strip_row);
+  KeyRange seen[max_row_block];
+  for (int row = 0; row < rows; ++row) {
+    const bool empty = visible[row].begin >= visible[row].end;
+    seen[row] = empty ? KeyRange{range.end, range.end} : visible[row];
+    if (call_.plain() || empty) continue;
+    const std::int64_t packed = block_.first_row + strip_row + row;
+    shape_scores(call_, kernels_, block_.batch, block_.first_head + packed % block_.heads, packed / block_.heads,
+                 first + seen[row].begin, seen[row].end - seen[row].begin, scores + row * score_stride + seen[row].begin);
+  }
+  kernels_.soften_strip(
+      scores, rows, seen, range, !call_.plain(), call_.log2_factor(),
+      {softmax_.maxima + strip_row, softmax_.sums + strip_row, softmax_.factors + strip_row});
+  if (!call_.drops()) return;
+  for (int row = 0; row < rows; ++row)
+    drop(strip_row + row, first, range, scores + row * score_stride);
+}
+
+void TileAttention::drop(int row, std::int64_t first, KeyRange range, float* weights) const {
   const std::int64_t packed = block_.first_row + row;
-  const std::int64_t head = block_.first_head + packed % block_.heads;
-  const std::int64_t query = packed / block_.heads;
-  const int seen_begin = visible.empty() ? end : static_cast<int>(visible.first - first);
-  const int seen_end = visible.empty() ? end : static_cast<int>(visible.last - first);
-  if (!call_.plain() && seen_begin < seen_end) {
-    shape_scores(call_, kernels_, block_.batch, head, query, first + seen_begin, seen_end - seen_begin,
-                 scores + seen_begin);
-  }
-  constexpr float hidden = -std::numeric_limits<float>::infinity();
-  std::fill(scores + begin, scores + seen_begin, hidden);
-  std::fill(scores + seen_end, scores + end, hidden);
-  factors_[row] = softmax_[row].update(kernels_, scores + begin, end - begin, call_.log2_factor());
-  if (call_.drops()) {
-    DropoutRow dropout = call_.dropout;
-    dropout.batch = static_cast<std::uint32_t>(block_.batch);
-    dropout.head = static_cast<std::uint32_t>(head);
-    dropout.row = static_cast<std::uint32_t>(query);
-    dropout.first_key = static_cast<std::uint32_t>(first + begin);
-    kernels_.dropout(scores + begin, end - begin, dropout);
-  }
+  DropoutRow dropout = call_.dropout;
+  dropout.batch = static_cast<std::uint32_t>(block_.batch);
+  dropout.head = static_cast<std::uint32_t>(block_.first_head + packed % block_.heads);
+  dropout.row = static_cast<std::uint32_t>(packed / block_.heads);
+  dropout.first_key = static_cast<std::uint32_t>(first + range.begin);
+  kernels_.dropout(weights + range.begin, range.end - range.begin, dropout);
 }
 
 /// Rows of V with NaN or infinity were left out of the product; the rows that see them take them here, one by one.
-void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, int begin, int end, int strip) {
-  const int rows = std::min(kernels_.row_block, block_.rows - strip);
+void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, KeyRange range, int strip_row,
+                                   const float* weights) {
+  const int rows = std::min(kernels_.row_block, block_.rows - strip_row);
   const int head_dim_v = static_cast<int>(call_.problem.head_dim_v);
-  for (int key = begin; key < end; ++key) {
+  for (int key = range.begin; key < range.end; ++key) {
     if (!tile.not_finite[key]) continue;
     const Rows value = call_.value_rows(block_.batch, block_.head_kv, first + key);
     for (int row = 0; row < rows; ++row) {
-      const float weight = scores_[row * score_stride + key];
+      const float weight = weights[row * score_stride + key];
       if (std::signbit(weight)) continue;  // hidden
       // A visible weight that underflowed is still positive: infinity times it is infinity. A dropped one is 0.
       const bool underflowed = weight == 0.0f && !call_.drops();
       const float positive = underflowed ? std::numeric_limits<float>::min() : weight;
-      float* sums = sums_ + std::ptrdiff_t{strip + row} * columns_;
+      float* sums = sums_ + std::ptrdiff_t{strip_row + row} * columns_;
       for (int column = 0; column < head_dim_v; ++column) {
         sums[column] +=
             positive * static_cast<float>(load_element(value.data, call_.value.dtype, column * value.column_stride));
@@ -242,7 +276,7 @@ void TileAttention::finish() const {
   for (int row = 0; row < block_.rows; ++row) {
     const std::int64_t packed = block_.first_row + row;
     call_.store_row(kernels_, block_.batch, block_.first_head + packed % block_.heads, packed / block_.heads, sums(row),
-                    softmax_[row].divisor(), softmax_[row].finish(call_.unit()));
+                    softmax(row).divisor(), softmax(row).finish(call_.unit()));
   }
 }
 

@@ -36,8 +36,9 @@ struct RowBlock {
 };
 
 /// FlashAttention-2's inner loop for one thread (Dao 2023, algorithm 1): a block of query rows stays, tiles of keys
-/// pass by, and nothing of size sq * skv is ever kept. Rows go through it a register block at a time, so that their
-/// scores stay in L1 and work outside the visible band is skipped at that fineness.
+/// pass by, and nothing of size sq * skv is ever kept. Rows go through it a batch of strips at a time, so that their
+/// scores stay in L2 and a panel of keys or values in L1 serves all of them; work outside the visible band is skipped
+/// strip by strip.
 class TileAttention {
  public:
   /// Scratch memory of one thread, a sum of Workspace::padded() terms. With `packs`, it holds a tile of its own.
@@ -58,28 +59,33 @@ class TileAttention {
   void finish() const;
 
   /// The softmax and the sums of one row of the block, not yet divided, for a merge of splits.
-  const OnlineSoftmax& softmax(int row) const { return softmax_[row]; }
+  OnlineSoftmax softmax(int row) const { return {softmax_.maxima[row], softmax_.sums[row]}; }
   const float* sums(int row) const { return sums_ + row * columns_; }
   int columns() const { return columns_; }
 
  private:
   KeySpan span(int row, std::int64_t first, std::int64_t last, bool prefix) const;
   void attend_tile(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix);
-  void attend_strip(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix, int strip);
-  void weigh(int row, std::int64_t first, int begin, int end, KeySpan visible, float* scores);
-  void add_not_finite(const PackedTile& tile, std::int64_t first, int begin, int end, int strip);
+  void attend_strips(const PackedTile& tile, std::int64_t first, std::int64_t last, bool prefix, int begin_row);
+  void weigh(int strip_row, std::int64_t first, const KeyRange* visible, KeyRange range, float* scores);
+  void drop(int row, std::int64_t first, KeyRange range, float* weights) const;
+  void add_not_finite(const PackedTile& tile, std::int64_t first, KeyRange range, int strip_row, const float* weights);
   bool any_visible(std::int64_t first, std::int64_t last, bool prefix) const;
   template <class Visit>
   void for_each_tile(std::int64_t alignment, const Visit& visit);
 
   const Microkernels& kernels_;
   const AttentionCall& call_;
-  int columns_;
+  int columns_;       ///< of a row of sums
+  int query_stride_;  ///< floats from one packed row of Q to the next
+  int batch_rows_;    ///< rows whose scores are kept at a time
+  int value_chunk_;   ///< keys whose values, one panel wide, fit L1
   float* queries_;
   float* scores_;
   float* sums_;
-  float* factors_;
-  OnlineSoftmax* softmax_;
+  StripSoftmax softmax_;
+  KeyRange* visible_;  ///< of the rows in work
+  KeyRange* ranges_;   ///< of the strips in work
   RowView* views_;
   PackedTile own_;
   RowBlock block_;

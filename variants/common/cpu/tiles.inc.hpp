@@ -11,7 +11,7 @@
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
-static_assert(query_chunk % width == 0 && tile_keys % panel == 0 && score_stride % width == 0);
+static_assert(row_block <= max_row_block && tile_keys % panel == 0 && score_stride % width == 0);
 
 extern const Microkernels microkernels;
 const Microkernels microkernels{
@@ -25,6 +25,7 @@ const Microkernels microkernels{
     .scores = scores,
     .accumulate = accumulate,
     .soften = soften,
+    .soften_strip = soften_strip,
     .exp2 = exp2,
     .multiply = multiply,
     .softcap = softcap,

@@ -1,7 +1,6 @@
 // The micro-kernels for any x86-64 (SSE2): correct everywhere, fast nowhere.
 #define ATTEST_TILES_ISA portable
 #define ATTEST_TILES_WIDTH 4
-#define ATTEST_TILES_ROW_BLOCK 4
 
 #include "variants/common/cpu/tiles.inc.hpp"
 

@@ -12,7 +12,6 @@
 #ifndef ATTEST_TILES_ISA
 #define ATTEST_TILES_ISA portable
 #define ATTEST_TILES_WIDTH 4
-#define ATTEST_TILES_ROW_BLOCK 4
 #endif
 
 #define ATTEST_TILES_INLINE __attribute__((always_inline)) inline
@@ -20,9 +19,11 @@
 namespace attest::tiles::ATTEST_TILES_ISA {
 
 inline constexpr int width = ATTEST_TILES_WIDTH;
-inline constexpr int row_block = ATTEST_TILES_ROW_BLOCK;
-inline constexpr int panel = 2 * width;
-inline constexpr int query_chunk = 16;
+// Registers of sums: 6 x 4 of 32 with AVX-512, 6 x 2 of 16 with AVX2, 4 x 2 of 16 without; then those of one row of the
+// operand that is read, and a broadcast.
+inline constexpr int row_block = width == 4 ? 4 : 6;
+inline constexpr int panel_vectors = width == 16 ? 4 : 2;
+inline constexpr int panel = panel_vectors * width;
 
 using Floats = float __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
 using Ints = std::int32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
