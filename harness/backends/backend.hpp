@@ -39,9 +39,6 @@ class Execution {
   /// Seconds that the device's own clock gave for the last run, or nothing where the host's clock is the right one.
   virtual std::optional<double> device_seconds() const { return std::nullopt; }
 
-  /// Moves to inputs that no cache holds (a rotated copy), for cold samples; called outside the timed part.
-  virtual void make_cold() {}
-
   /// The outputs on the host; good until the next run().
   virtual const TensorSet& outputs() = 0;
 

@@ -124,7 +124,9 @@ std::string table_of_cells(const std::vector<CellRecord>& records, bool color) {
                                                        format_seconds(record.timing->seconds_ci_high))
                                          : "under 6 samples",
          timed ? fmt::format("{:.1f}", record.gflops()) : "",
-         timed && record.peak_flops > 0.0 ? fmt::format("{:.0f} %", record.percent_of_peak()) : "",
+         record.percent_of_read() > 0.0     ? fmt::format("{:.0f} % of reading", record.percent_of_read())
+         : timed && record.peak_flops > 0.0 ? fmt::format("{:.0f} %", record.percent_of_peak())
+                                            : "",
          record.workspace_bytes_measured >= 0 ? format_bytes(static_cast<double>(record.workspace_bytes_measured)) : "",
          record.verdict.reason});
   }

@@ -48,6 +48,8 @@ struct Problem {
 
   double effective_scale() const;
   std::int64_t group() const { return heads_q / heads_kv; }
+  /// One new token for each sequence: the time is that of reading the KV cache.
+  bool decodes() const { return seq_q == 1; }
   bool has_window() const { return window.left >= 0 || window.right >= 0; }
 
   /// i + offset is the key position of query row i; kv_length is that batch entry's number of keys.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <new>
+#include <sys/mman.h>
 
 #include "harness/core/error.hpp"
 
@@ -96,9 +97,13 @@ Tensor::Tensor(DType dtype, const Shape& shape) {
     complain("tensor", text_of(shape) + " overflows the address space", "choose smaller sizes");
   }
   bytes_ = static_cast<std::size_t>(bytes);
-  const std::size_t rounded = (bytes_ + 63) / 64 * 64;
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(64, rounded == 0 ? 64 : rounded)));
+  // Large ones on huge pages where the system gives them: 4 KiB pages cost up to 1.4 times in bandwidth.
+  constexpr std::size_t huge_page = std::size_t{2} << 20;
+  const std::size_t alignment = bytes_ >= 2 * huge_page ? huge_page : 64;
+  const std::size_t rounded = (bytes_ + alignment - 1) / alignment * alignment;
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded)));
   if (!memory_) throw std::bad_alloc();
+  if (alignment == huge_page) madvise(memory_.get(), rounded, MADV_HUGEPAGE);
   std::memset(memory_.get(), 0, rounded);
   view_ = TensorView::dense(memory_.get(), dtype, shape);
 }

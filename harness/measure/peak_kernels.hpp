@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 // The loops that peaks.cpp times, one table for each instruction set. The tables are constant data, not functions: a
 // CPU that lacks the instructions may look at a table, but must not enter any code of that file, however harmless it
@@ -33,5 +34,8 @@ extern const Kernels portable;
 extern const Kernels avx2;
 extern const Kernels avx512;
 extern const Kernels avx512bf16;
+
+/// What this build has and this CPU can run, widest first.
+std::vector<const Kernels*> usable_kernels();
 
 }  // namespace attest::peak

@@ -7,13 +7,12 @@
 #include <cstdint>
 #include <fmt/format.h>
 #include <functional>
-#include <sched.h>
-#include <thread>
 
 #include "harness/core/error.hpp"
 #include "harness/measure/machine.hpp"
 #include "harness/measure/peak_buffer.hpp"
 #include "harness/measure/peak_kernels.hpp"
+#include "harness/measure/peak_threads.hpp"
 #include "harness/measure/statistics.hpp"
 
 namespace attest {
@@ -24,27 +23,6 @@ using Clock = std::chrono::steady_clock;
 
 /// Rounds are given up beyond the third once this much time has gone, on machines with very many CPUs.
 constexpr double budget_seconds = 8;
-
-bool cpu_has(const peak::Kernels& kernels) {
-#if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (&kernels == &peak::avx2) return avx2;
-  if (&kernels == &peak::avx512) return avx512;
-  if (&kernels == &peak::avx512bf16) return avx512 && __builtin_cpu_supports("avx512bf16");
-#endif
-  return &kernels == &peak::portable;
-}
-
-/// What this build has and this CPU can run, widest first.
-std::vector<const peak::Kernels*> usable_kernels() {
-  std::vector<const peak::Kernels*> usable;
-  for (const peak::Kernels* kernels : {&peak::avx512bf16, &peak::avx512, &peak::avx2, &peak::portable}) {
-    if (kernels->isa != nullptr && cpu_has(*kernels)) usable.push_back(kernels);
-  }
-  return usable;
-}
 
 peak::ComputeLoop loop_of(const peak::Kernels& kernels, std::string_view type) {
   if (type == "f64") return kernels.f64;
@@ -64,60 +42,24 @@ struct Measurement {
   std::vector<double> rates = {};
 };
 
-/// Two threads that start on one CPU are moved apart only after a while, and would measure half the rate until then.
-void stay_on(const std::vector<int>& cpus, int thread, int threads) {
-  if (threads == 1 || static_cast<std::size_t>(threads) > cpus.size()) return;
-  const int cpu = cpus[static_cast<std::size_t>(thread)];
-  const auto capacity = static_cast<std::size_t>(cpu) + 1;
-  cpu_set_t* set = CPU_ALLOC(capacity);
-  if (set == nullptr) return;
-  const std::size_t bytes = CPU_ALLOC_SIZE(capacity);
-  CPU_ZERO_S(bytes, set);
-  CPU_SET_S(static_cast<std::size_t>(cpu), bytes, set);
-  sched_setaffinity(0, bytes, set);
-  CPU_FREE(set);
-}
-
-/// From the first start to the last end, with all threads running before any starts. The threads are new ones, so that
-/// the caller's keeps the CPUs that it may use.
-double timed_run(const Measurement& measurement, std::int64_t repeats, const std::vector<int>& cpus) {
-  std::atomic<int> arrived{0};
-  std::vector<Clock::time_point> starts(static_cast<std::size_t>(measurement.threads));
-  std::vector<Clock::time_point> ends(starts.size());
-  {
-    std::vector<std::jthread> threads;
-    for (int thread = 0; thread < measurement.threads; ++thread) {
-      threads.emplace_back([&, thread] {
-        stay_on(cpus, thread, measurement.threads);
-        if (measurement.warm) measurement.warm(thread);
-        arrived.fetch_add(1);
-        while (arrived.load() < measurement.threads)
-          std::this_thread::yield();
-        const auto index = static_cast<std::size_t>(thread);
-        starts[index] = Clock::now();
-        measurement.work(thread, repeats);
-        ends[index] = Clock::now();
-      });
-    }
-  }
-  const Clock::duration elapsed =
-      *std::max_element(ends.begin(), ends.end()) - *std::min_element(starts.begin(), starts.end());
-  return std::chrono::duration<double>(elapsed).count();
+double timed_run(const Measurement& measurement, std::int64_t repeats) {
+  return peak::seconds_of_threads(measurement.threads, measurement.warm,
+                                  [&](int thread) { measurement.work(thread, repeats); });
 }
 
 /// Finds the repeats that last as long as a sample should; the runs this takes are the warm-up, too.
-void calibrate(Measurement& measurement, double seconds, const std::vector<int>& cpus) {
-  double elapsed = timed_run(measurement, measurement.repeats, cpus);
+void calibrate(Measurement& measurement, double seconds) {
+  double elapsed = timed_run(measurement, measurement.repeats);
   while (elapsed < seconds / 4) {
     measurement.repeats *= 2;
-    elapsed = timed_run(measurement, measurement.repeats, cpus);
+    elapsed = timed_run(measurement, measurement.repeats);
   }
   measurement.repeats = static_cast<std::int64_t>(
       std::ceil(static_cast<double>(measurement.repeats) * std::max(seconds / elapsed, 0.25)));
 }
 
-void measure_rate(Measurement& measurement, const std::vector<int>& cpus) {
-  const double seconds = timed_run(measurement, measurement.repeats, cpus);
+void measure_rate(Measurement& measurement) {
+  const double seconds = timed_run(measurement, measurement.repeats);
   measurement.rates.push_back(measurement.units * static_cast<double>(measurement.repeats) * measurement.threads /
                               seconds);
 }
@@ -140,35 +82,47 @@ struct Session {
   std::atomic<std::uint64_t> sink{0};
 };
 
+void add_way(Session& session, const peak::Kernels& kernels, bool others, std::string_view type,
+             const std::string& computed_as, int threads) {
+  // With wider vectors at hand the baseline is the peak of nothing.
+  if (&kernels == &peak::portable && others) return;
+  const peak::ComputeLoop loop = loop_of(kernels, computed_as);
+  if (loop.run == nullptr) return;
+  const FlopPeak peak{.isa = kernels.isa,
+                      .type = std::string(type),
+                      .computed_as = computed_as,
+                      .threads = threads,
+                      .flops_per_second = 0,
+                      .samples = {}};
+  const auto same = std::find_if(session.flops.begin(), session.flops.end(), [&](const FlopRow& row) {
+    return row.peak.isa == peak.isa && row.peak.computed_as == computed_as && row.peak.threads == threads;
+  });
+  if (same != session.flops.end()) {
+    const std::size_t shared = same->measurement;
+    session.flops.push_back({.peak = peak, .measurement = shared});
+    return;
+  }
+  session.flops.push_back({.peak = peak, .measurement = session.measurements.size()});
+  const auto work = [loop, &sink = session.sink](int, std::int64_t repeats) {
+    sink.fetch_xor(static_cast<std::uint64_t>(loop.run(repeats)), std::memory_order_relaxed);
+  };
+  session.measurements.push_back({.threads = threads, .units = loop.flops_per_repeat, .work = work, .repeats = 10'000});
+}
+
 void add_flops(Session& session, const std::vector<const peak::Kernels*>& usable, std::string_view type, int threads) {
-  const bool native = std::any_of(usable.begin(), usable.end(),
-                                  [&](const peak::Kernels* kernels) { return loop_of(*kernels, type).run != nullptr; });
-  const std::string computed_as = native ? std::string(type) : "f32";
-  for (const peak::Kernels* kernels : usable) {
-    // With wider vectors at hand the baseline is the peak of nothing.
-    if (kernels == &peak::portable && usable.size() > 1) continue;
-    const peak::ComputeLoop loop = loop_of(*kernels, computed_as);
-    if (loop.run == nullptr) continue;
-    const FlopPeak peak{.isa = kernels->isa,
-                        .type = std::string(type),
-                        .computed_as = computed_as,
-                        .threads = threads,
-                        .flops_per_second = 0,
-                        .samples = {}};
-    const auto same = std::find_if(session.flops.begin(), session.flops.end(), [&](const FlopRow& row) {
-      return row.peak.isa == peak.isa && row.peak.computed_as == computed_as && row.peak.threads == threads;
+  // A 16-bit type may be computed with its own instruction or widened to f32, and either may be the faster: the bf16
+  // dot product has twice the rate of f32 on some CPUs and half of it on others.
+  std::vector<std::string> ways;
+  for (const std::string& way : {std::string(type), std::string("f32")}) {
+    if (way == "f32" && type == "f64") continue;
+    const bool exists = std::any_of(usable.begin(), usable.end(), [&](const peak::Kernels* kernels) {
+      return loop_of(*kernels, way).run != nullptr;
     });
-    if (same != session.flops.end()) {
-      const std::size_t shared = same->measurement;
-      session.flops.push_back({.peak = peak, .measurement = shared});
-      continue;
-    }
-    session.flops.push_back({.peak = peak, .measurement = session.measurements.size()});
-    const auto work = [loop, &sink = session.sink](int, std::int64_t repeats) {
-      sink.fetch_xor(static_cast<std::uint64_t>(loop.run(repeats)), std::memory_order_relaxed);
-    };
-    session.measurements.push_back(
-        {.threads = threads, .units = loop.flops_per_repeat, .work = work, .repeats = 10'000});
+    if (exists && std::find(ways.begin(), ways.end(), way) == ways.end()) ways.push_back(way);
+  }
+  for (const std::string& way : ways) {
+    for (const peak::Kernels* kernels : usable)
+      add_way(session, *kernels, usable.size() > 1, type, way, threads);
   }
 }
 
@@ -267,9 +221,8 @@ std::optional<double> Peaks::bytes_bound(std::string_view level, int threads) co
 Peaks measure_peaks(const PeakOptions& options) {
   require_valid(options);
   const Clock::time_point start = Clock::now();
-  const std::vector<const peak::Kernels*> usable = usable_kernels();
+  const std::vector<const peak::Kernels*> usable = peak::usable_kernels();
   const std::vector<int> counts = thread_counts(options);
-  const std::vector<int> cpus = cpus_by_core();
 
   const std::vector<peak::WorkingSet> sets = peak::working_sets(options.levels, counts);
   std::size_t buffer_bytes = 0;
@@ -283,17 +236,16 @@ Peaks measure_peaks(const PeakOptions& options) {
     for (const std::string& type : options.types)
       add_flops(session, usable, type, threads);
   }
-  const auto reader =
-      std::find_if(usable.begin(), usable.end(), [](const peak::Kernels* kernels) { return kernels->read != nullptr; });
+  const peak::ReadLoop read = peak::widest_read();
   for (const peak::WorkingSet& set : sets)
-    add_bandwidth(session, (*reader)->read, set, buffer.data());
+    add_bandwidth(session, read, set, buffer.data());
 
   for (Measurement& measurement : session.measurements)
-    calibrate(measurement, options.seconds_per_sample, cpus);
+    calibrate(measurement, options.seconds_per_sample);
   for (int round = 0; round < options.rounds; ++round) {
     if (round >= 3 && std::chrono::duration<double>(Clock::now() - start).count() > budget_seconds) break;
     for (Measurement& measurement : session.measurements)
-      measure_rate(measurement, cpus);
+      measure_rate(measurement);
   }
 
   Peaks peaks;

@@ -240,6 +240,17 @@ void add_timing(Json& json, const CellRecord& record) {
   json["peak_flops"] = number(record.peak_flops);
 }
 
+void add_cold(Json& json, const CellRecord& record) {
+  Json rates = Json::array();
+  for (const double rate : record.cold->read_rates)
+    rates.push_back(number(rate));
+  json["cold"] = {{"bytes", number(record.cold->bytes)},
+                  {"read_rates", std::move(rates)},
+                  {"read_rate", number(record.cold->read_rate)}};
+  json["gbytes_per_second"] = number(record.bandwidth() * 1e-9);
+  json["percent_of_read"] = number(record.percent_of_read());
+}
+
 }  // namespace
 
 std::string CellKey::text() const {
@@ -256,6 +267,15 @@ double CellRecord::gflops() const {
 
 double CellRecord::percent_of_peak() const {
   return peak_flops > 0.0 ? 100.0 * gflops() * 1e9 / peak_flops : 0.0;
+}
+
+double CellRecord::bandwidth() const {
+  return cold && timing && timing->seconds_median > 0.0 ? cold->bytes / timing->seconds_median : 0.0;
+}
+
+double CellRecord::percent_of_read() const {
+  const double rate = cold ? cold->read_rate : 0.0;
+  return rate > 0.0 ? 100.0 * bandwidth() / rate : 0.0;
 }
 
 nlohmann::ordered_json to_json(const CellRecord& record) {
@@ -295,6 +315,7 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
   json["seed"] = record.seed;
   json["check_seconds"] = number(record.check_seconds);
   if (record.timing) add_timing(json, record);
+  if (record.cold) add_cold(json, record);
   if (!record.rounds.empty()) {
     Json rounds = Json::array();
     for (const RoundRecord& round : record.rounds)
@@ -348,6 +369,11 @@ CellRecord record_from_json(const nlohmann::ordered_json& json) {
     record.timing->seconds_ci_low = read.real(interval ? "seconds_ci_low" : "seconds_min");
     record.timing->seconds_ci_high = read.real(interval ? "seconds_ci_high" : "seconds_max");
     record.peak_flops = read.real("peak_flops");
+  }
+  if (read.has("cold")) {
+    const Reader cold(read.at("cold"), "record, cold");
+    record.cold = ColdFigures{
+        .bytes = cold.real("bytes"), .read_rates = cold.reals("read_rates"), .read_rate = cold.real("read_rate")};
   }
   if (read.has("rounds")) {
     for (const Json& entry : read.array("rounds"))

@@ -37,6 +37,13 @@ struct RoundRecord {
   std::uint64_t output_hash = 0;  ///< of the outputs after timing; equal to the proven one
 };
 
+/// Of a cell whose samples were taken with its K and V flushed from the caches.
+struct ColdFigures {
+  double bytes = 0.0;              ///< of K and V
+  std::vector<double> read_rates;  ///< bytes a second of plain reads of the same K and V, flushed too; one a round
+  double read_rate = 0.0;          ///< their median
+};
+
 /// What a cell's samples say together.
 struct TimingSummary {
   std::int64_t samples = 0;
@@ -74,6 +81,8 @@ struct CellRecord {
   std::optional<TimingSummary> timing;  ///< of all rounds; only for passed cells
   double peak_flops = 0.0;  ///< median over the rounds, or the bound that the rate was held against; 0: none
 
+  std::optional<ColdFigures> cold;  ///< decoding on the CPU; else the samples found what the one before left in caches
+
   std::optional<DeviceCounts> counts;     ///< of one run, counted by the emulator; never a time
   std::vector<EntryResources> resources;  ///< of the launched entries, by ptxas
   bool sanitized = false;                 ///< run with all checks of the emulator
@@ -83,6 +92,8 @@ struct CellRecord {
 
   double gflops() const;           ///< exact FLOPs over the median; 0 without timing
   double percent_of_peak() const;  ///< of peak_flops; 0 where either is not measured
+  double bandwidth() const;        ///< bytes of K and V a second, of a cold cell; else 0
+  double percent_of_read() const;  ///< of the rate at which the same bytes are read beside; 0 where not measured
 };
 
 /// JSON with the keys of the command line's --json: kernel backend problem inputs verdict reason rows_checked

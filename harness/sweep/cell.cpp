@@ -15,6 +15,7 @@
 #include "harness/core/registry.hpp"
 #include "harness/inputs/generators.hpp"
 #include "harness/inputs/tensor_file.hpp"
+#include "harness/measure/cold_memory.hpp"
 #include "harness/measure/memory.hpp"
 #include "harness/measure/statistics.hpp"
 #include "harness/measure/timer.hpp"
@@ -191,6 +192,33 @@ class CellRun {
     return true;
   }
 
+  /// K and V: what a decoding step has to read.
+  ReadBytes cache_bytes() const {
+    ReadBytes bytes;
+    for (const char* name : {"k", "v"}) {
+      const TensorView* view = inputs_.find(name);
+      if (view == nullptr) continue;
+      const auto size = static_cast<std::size_t>(view->element_count()) * size_of(view->dtype);
+      bytes.emplace_back(static_cast<const std::byte*>(view->data), size);
+    }
+    return bytes;
+  }
+
+  static double bytes_of(const ReadBytes& memory) {
+    double bytes = 0.0;
+    for (const auto& piece : memory)
+      bytes += static_cast<double>(piece.size());
+    return bytes;
+  }
+
+  std::vector<double> read_rates_now() const {
+    std::vector<double> rates;
+    for (int reading = 0; reading < 3; ++reading)
+      rates.push_back(cold_read_rate(cache_bytes(), problem_threads()));
+    return rates;
+  }
+  int problem_threads() const { return std::max(1, record_.key.threads); }
+
   void time() {
     const RoundJob& asked = *job_.timing;
     Workload workload;
@@ -198,11 +226,24 @@ class CellRun {
     if (execution_->device_seconds()) {
       workload.seconds_of_last_run = [this] { return execution_->device_seconds().value(); };
     }
+    // A decoding step finds its KV cache in memory, never in a cache: the layers before it took them all.
+    const bool cold = problem_.decodes() && record_.key.backend == "cpu";
+    std::vector<double> read_rates;
+    if (cold) {
+      workload.prepare = [this] { flush_from_caches(cache_bytes()); };
+      read_rates = read_rates_now();
+    }
     TimingOptions options;
     options.min_samples = static_cast<std::size_t>(asked.min_samples);
     options.max_seconds = std::max(asked.max_seconds, asked.least_samples * first_run_seconds_);
     options.max_warm_up_seconds = std::min(0.5, asked.max_seconds / 2.0);
     Timing timing = time_workload(workload, options);
+    if (cold) {
+      const std::vector<double> after = read_rates_now();
+      read_rates.insert(read_rates.end(), after.begin(), after.end());
+      record_.cold =
+          ColdFigures{.bytes = bytes_of(cache_bytes()), .read_rates = {median(read_rates)}, .read_rate = 0.0};
+    }
     const std::uint64_t hash = hash_outputs(execution_->outputs());
     if (hash != record_.output_hash) {
       check();
@@ -297,6 +338,7 @@ void summarise_rounds(CellRecord& record, double best_peak) {
   const std::vector<bool> outliers = flag_outliers(samples);
   timing.outliers = std::count(outliers.begin(), outliers.end(), true);
   record.timing = timing;
+  if (record.cold) record.cold->read_rate = median(record.cold->read_rates);
   record.peak_flops = peaks.empty() ? 0.0 : median(peaks);
   for (const double peak : peaks)
     best_peak = std::max(best_peak, peak);

@@ -118,6 +118,10 @@ class GroupRun {
       return;
     }
     std::move(record.rounds.begin(), record.rounds.end(), std::back_inserter(cell.record.rounds));
+    if (cell.record.cold && record.cold) {
+      cell.record.cold->read_rates.insert(cell.record.cold->read_rates.end(), record.cold->read_rates.begin(),
+                                          record.cold->read_rates.end());
+    }
     cell.record.resident_growth_bytes = std::max(cell.record.resident_growth_bytes, record.resident_growth_bytes);
   }
 

@@ -1,9 +1,9 @@
 // out[i] = sum_j softmax_j(scale * q[i].k[j]) v[j], j visible from i, for few rows i and many keys j
 // Source: Dao, Haziza, Massa, Sizov 2023, Flash-Decoding for long-context inference
 // Split:  one task per (b, key head, block of the group's query rows, chunk of keys); chunks are merged by their maxima
-// Memory: per thread as cpu_tiled; for each chunk the unnormalised output of all query rows
-// Cost:   2*(d+dv) flops a visible pair, and the merge
-// Limits: f32, bf16, f16; head dims to 1024; sq to 64
+// Memory: per thread as cpu_tiled, or for sq1 the query rows and the scores of 64 keys; for each chunk the unnormalised
+// output of all query rows Cost:   2*(d+dv) flops a visible pair, and the merge Limits: f32, bf16, f16; head dims to
+// 1024; sq to 64
 
 #include <algorithm>
 
@@ -11,6 +11,7 @@
 #include "variants/common/cpu/instruction_set.hpp"
 #include "variants/common/cpu/parallel.hpp"
 #include "variants/common/cpu/split_keys.hpp"
+#include "variants/common/cpu/stream_attention.hpp"
 #include "variants/common/cpu/tile_attention.hpp"
 #include "variants/flash2/kernels.hpp"
 
@@ -42,14 +43,24 @@ Support supports(const Problem& problem, const Presence&) {
   return tiles::tiles_support(problem);
 }
 
+/// One query row a head does not pay for packing K and V: they are read where they lie.
+bool streams(const Problem& problem) {
+  return problem.decodes() && problem.group() <= tiles::largest_stream_group && problem.dropout == 0.0;
+}
+
 Arithmetic arithmetic(const Problem& problem) {
   Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
+  if (streams(problem)) {
+    arithmetic.rescales = tiles::stream_rescales(problem);
+    return arithmetic;
+  }
   // Tiles of a chunk less 1 and chunks less 1 together are at most all tiles less 1.
   arithmetic.rescales = (problem.seq_kv - 1) / tiles::tile_keys;
   return arithmetic;
 }
 
 std::size_t workspace_bytes(const Problem& problem, int threads) {
+  if (streams(problem)) return tiles::stream_bytes(problem, threads);
   const Cut cut(problem, threads);
   return static_cast<std::size_t>(threads) * tiles::TileAttention::bytes(microkernels(), problem, cut.rows, true) +
          tiles::PartialRows::bytes(microkernels(), problem, cut.split);
@@ -58,6 +69,7 @@ std::size_t workspace_bytes(const Problem& problem, int threads) {
 void run(const KernelCall& call) {
   const Problem& problem = call.problem;
   const tiles::AttentionCall attention(call);
+  if (streams(problem)) return tiles::attend_in_streams(call, attention);
   const Cut cut(problem, call.threads);
   const std::size_t bytes = tiles::TileAttention::bytes(microkernels(), problem, cut.rows, true);
   std::byte* memory = call.workspace.take<std::byte>(static_cast<std::size_t>(call.threads) * bytes);

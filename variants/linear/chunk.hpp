@@ -17,23 +17,21 @@ inline constexpr int block_dims = 240;
 struct ChunkSizes {
   explicit ChunkSizes(const Problem& problem);
 
-  int dims, dims_v;         ///< d, dv
-  int blocks;               ///< blocks of block_dims
-  int block_rows;           ///< rows of a full block, rounded up to register blocks
-  int columns;              ///< dv rounded up to panels
-  std::int64_t state;       ///< the state and its sum of features
-  int query_stride;         ///< floats from one row of the queries to the next
-  std::int64_t queries;     ///< features of the queries, as rows
-  std::int64_t keys;        ///< features of the keys, as the scores' product reads them
-  std::int64_t key_rows;    ///< the same transposed, as the state's update reads them
+  int dims, dims_v;       ///< d, dv
+  int blocks;             ///< blocks of block_dims
+  int block_rows;         ///< rows of a full block, rounded up to register blocks
+  int columns;            ///< dv rounded up to panels
+  std::int64_t state;     ///< the state and its sum of features
+  int query_stride;       ///< floats from one row of the queries to the next
+  std::int64_t queries;   ///< features of the queries, as rows
+  std::int64_t keys;      ///< features of the keys, as the scores' product reads them
+  std::int64_t key_rows;  ///< the same transposed, as the state's update reads them
   std::int64_t values;
   std::int64_t scores;
   std::int64_t outputs;
   std::int64_t small;  ///< denominators and flags
 
-  std::int64_t total() const {
-    return state + queries + keys + key_rows + values + scores + outputs + small;
-  }
+  std::int64_t total() const { return state + queries + keys + key_rows + values + scores + outputs + small; }
 };
 
 /// One thread's work on chunks of one key head: a state, and the chunk that is in its buffers.

@@ -31,6 +31,12 @@ struct Rows {
   std::ptrdiff_t column_stride = 1;
 };
 
+/// Rows that will be read next, to be fetched into L2 on the way: `count` of them, with neighbouring columns.
+struct Ahead {
+  Rows rows;
+  int count = 0;
+};
+
 /// What soften() found in one row of scores.
 struct Softened {
   float maximum;  ///< the larger of the old maximum and the largest score; -inf when no key was visible yet
@@ -59,9 +65,9 @@ struct DropoutRow {
   std::uint32_t batch, head, row, first_key;
 };
 
-/// The micro-kernels of one instruction set. Packed sizes: queries [rows][stride]; keys [keys / panel][head_dim][panel];
-/// values [columns / panel][tile_keys][panel]. A strip is row_block query rows; its scores and weights lie score_stride
-/// apart. Keys outside a strip's range are neither computed nor read, up to whole vectors.
+/// The micro-kernels of one instruction set. Packed sizes: queries [rows][stride]; keys [keys /
+/// panel][head_dim][panel]; values [columns / panel][tile_keys][panel]. A strip is row_block query rows; its scores and
+/// weights lie score_stride apart. Keys outside a strip's range are neither computed nor read, up to whole vectors.
 struct Microkernels {
   const char* name;   ///< "portable", "avx2" or "avx512"
   int row_block;      ///< query rows in registers at a time
@@ -79,8 +85,9 @@ struct Microkernels {
   /// scores[r][n] = q_r . k_n for the rows of `strips` strips and the keys of each one's range.
   void (*scores)(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
                  const float* keys, int head_dim, float* scores);
-  /// out[r] = factors[r] * out[r] + sum over the strip's range of weights[r][n] * v_n, for `columns` columns (a multiple
-  /// of vector_floats). Without `factors` they are 1. Values are read `chunk` keys at a time, once for all strips.
+  /// out[r] = factors[r] * out[r] + sum over the strip's range of weights[r][n] * v_n, for `columns` columns (a
+  /// multiple of vector_floats). Without `factors` they are 1. Values are read `chunk` keys at a time, once for all
+  /// strips.
   void (*accumulate)(const float* weights, std::ptrdiff_t weight_stride, const KeyRange* ranges, int strips,
                      const float* values, int columns, int chunk, const float* factors, float* out,
                      std::ptrdiff_t out_stride);
@@ -88,8 +95,8 @@ struct Microkernels {
   /// maximum over these and `maximum`. A score of -inf is a hidden key: its weight is -0.0, while a visible weight that
   /// underflows is +0.0. A NaN score makes the sum NaN.
   Softened (*soften)(float* scores, int count, float log2_factor, float maximum);
-  /// The same for `rows` rows of a strip, with what it does to the sums so far. Row r sees the keys of visible[r], which
-  /// are in `range`; the weights of the others in it are -0.0. With `hides`, visible scores may be -inf too.
+  /// The same for `rows` rows of a strip, with what it does to the sums so far. Row r sees the keys of visible[r],
+  /// which are in `range`; the weights of the others in it are -0.0. With `hides`, visible scores may be -inf too.
   void (*soften_strip)(float* scores, int rows, const KeyRange* visible, KeyRange range, bool hides, float log2_factor,
                        StripSoftmax softmax);
   /// 2^x for x <= 0 as soften() computes it.
@@ -103,13 +110,14 @@ struct Microkernels {
   /// One row of the result: out = source / divisor, rounded to nearest even.
   void (*store)(const float* source, int count, float divisor, void* out, Storage storage, std::ptrdiff_t stride);
   /// Streaming: scores[r][n] = q_r . k_n for `rows` (at most stream_rows) f32 rows of q, `query_stride` floats apart
-  /// and zero-padded to 16, and `count` keys read where they are. Rows of scores are score_stride apart.
+  /// and zero-padded to 16, and `count` keys read where they are. Rows of scores are score_stride apart. Rows `ahead`,
+  /// as wide as these, are fetched.
   void (*stream_scores)(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
-                        int head_dim, float* scores);
+                        int head_dim, float* scores, const Ahead& ahead);
   /// Streaming: out[r] += sum over `count` keys of weights[r][n] * v_n. With `guards`, a weight of -0.0 ignores its key
   /// whatever v is; without, no weight may be hidden.
   void (*stream_accumulate)(const float* weights, int rows, const Rows& values, int count, int head_dim_v, bool guards,
-                            float* out, std::ptrdiff_t out_stride);
+                            float* out, std::ptrdiff_t out_stride, const Ahead& ahead);
 };
 
 /// Philox4x32-10 (Salmon et al. 2011): replaces the counter by its four random words. For tests; dropout() has its own.

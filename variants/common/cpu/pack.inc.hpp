@@ -94,15 +94,24 @@ template <Storage kStorage>
 bool pack_values_of(const typename Element<kStorage>::type* data, const Rows& values, int count, int head_dim_v,
                     float* packed, std::uint8_t* not_finite) {
   Ints bad{};
-  const int panels = (head_dim_v + panel - 1) / panel;
+  const int whole = values.column_stride == 1 ? head_dim_v / width * width : 0;
+  const int padded = (head_dim_v + panel - 1) / panel * panel;
   for (int key = 0; key < count; ++key) {
     const typename Element<kStorage>::type* from = data + key * values.row_stride;
-    for (int column = 0; column < panels * panel; column += width) {
-      const int left = head_dim_v - column;
-      const Floats value =
-          left > 0 ? widen<kStorage>(from + column * values.column_stride, values.column_stride, left) : Floats{};
-      bad |= not_finite_lanes(value);
-      store(packed + (std::ptrdiff_t{column / panel} * tile_keys + key) * panel + column % panel, value);
+    for (int first = 0; first < padded; first += panel) {
+      float* to = packed + (std::ptrdiff_t{first} * tile_keys + std::ptrdiff_t{key} * panel);
+#pragma GCC unroll 4
+      for (int vector = 0; vector < panel_vectors; ++vector) {
+        const int column = first + vector * width;
+        Floats value{};
+        if (column < whole) {
+          value = Element<kStorage>::many(from + column);
+        } else if (column < head_dim_v) {
+          value = widen<kStorage>(from + column * values.column_stride, values.column_stride, head_dim_v - column);
+        }
+        bad |= not_finite_lanes(value);
+        store(to + vector * width, value);
+      }
     }
   }
   if (!any_of(bad)) {

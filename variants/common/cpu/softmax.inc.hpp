@@ -6,12 +6,13 @@
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
-/// 2^x for x <= 0, with relative error under 2^-23 and 2^0 exactly 1; at most 2^-125 below -125; NaN stays NaN. The
-/// polynomials are minimax ones of degree 6 with constant term 1 (relative error 2^-28.9, by Lawson's iteration): on
-/// [0, 1] where an instruction scales by the floor, else on [-1/2, 1/2].
+/// 2^x for x <= 0, with relative error under 2^-23 and 2^0 exactly 1; 0 or at most 2^-125 below -125; NaN stays NaN.
+/// The polynomials are minimax ones of degree 6 with constant term 1 (relative error 2^-28.9, by Lawson's iteration):
+/// on [0, 1] where an instruction scales by the floor, else on [-1/2, 1/2].
 ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
 #if ATTEST_TILES_WIDTH == 16
-  x = (Floats)_mm512_maskz_max_ps(0xffff, (__m512)splat(-200.0f), (__m512)x);  // the second operand where one is NaN
+  // Where the result would be subnormal the processor needs its microcode: such lanes are left out and are 0.
+  const __mmask16 normal = _mm512_cmp_ps_mask((__m512)x, (__m512)splat(-126.0f), _CMP_NLT_UQ);
   const Floats part = (Floats)_mm512_maskz_reduce_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEG_INF);
   Floats value = splat(0.000216129192f);
   value = multiply_add(value, part, splat(0.00124678446f));
@@ -20,7 +21,7 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
   value = multiply_add(value, part, splat(0.240229309f));
   value = multiply_add(value, part, splat(0.693147063f));
   value = multiply_add(value, part, splat(1.0f));
-  return (Floats)_mm512_maskz_scalef_ps(0xffff, (__m512)value, (__m512)x);
+  return (Floats)_mm512_maskz_scalef_ps(normal, (__m512)value, (__m512)x);
 #else
   const Floats tiny = splat(-125.0f);
   const Ints underflows = x < tiny;
@@ -59,107 +60,161 @@ inline float exp2(float x) {
   return exp2_of(splat(x))[0];
 }
 
-/// The largest of `count` scores (a multiple of width) and `maximum`, and whether one of them is -inf.
-ATTEST_TILES_INLINE Floats largest_score(const float* scores, int count, float maximum) {
-  Floats first = splat(maximum), second = first;
-  int place = 0;
-  for (; place + 2 * width <= count; place += 2 * width) {
-    first = larger(load(scores + place), first);
-    second = larger(load(scores + place + width), second);
-  }
-  if (place < count) first = larger(load(scores + place), first);
-  return larger(first, second);
-}
-
-/// Scores begin .. end - 1 (whole vectors) become weights.
-template <bool kHides>
-ATTEST_TILES_INLINE void weigh(float* scores, int begin, int end, Floats shift, Floats factor, Floats& sum) {
-  for (int place = begin; place < end; place += width) {
-    const Floats score = load(scores + place);
-    // The difference first, then the factor: the largest score gets a weight of exactly 1.
-    const Floats weight = exp2_of((score - shift) * factor);
-    if constexpr (kHides) {
-      store(scores + place, hide(score, weight, sum));
-    } else {
-      sum += weight;
-      store(scores + place, weight);
-    }
-  }
-}
-
 /// What is subtracted from the scores of a row with this maximum. A row without a visible key has any finite one, which
 /// keeps (-inf) - (-inf) from being NaN.
 ATTEST_TILES_INLINE Floats shift_of(float maximum) {
   return splat(maximum == -__builtin_inff() ? 0.0f : maximum);
 }
 
+/// The weights of a register of scores. The difference first, then the factor: the largest score gets exactly 1.
+ATTEST_TILES_INLINE Floats weight_of(Floats score, Floats shift, Floats factor) {
+  return exp2_of((score - shift) * factor);
+}
+
 inline Softened soften(float* scores, int count, float log2_factor, float maximum) {
-  maximum = largest_of(largest_score(scores, count, maximum));
+  Floats largest = splat(maximum);
+  for (int place = 0; place < count; place += width)
+    largest = larger(load(scores + place), largest);
+  maximum = largest_of(largest);
+  const Floats shift = shift_of(maximum);
+  const Floats factor = splat(log2_factor);
   Floats sum{};
-  weigh<true>(scores, 0, count, shift_of(maximum), splat(log2_factor), sum);
+  for (int place = 0; place < count; place += width) {
+    const Floats score = load(scores + place);
+    store(scores + place, hide(score, weight_of(score, shift, factor), sum));
+  }
   return {maximum, sum_of(sum)};
 }
 
-ATTEST_TILES_INLINE int whole_vectors_below(int count) {
-  return count / width * width;
-}
-ATTEST_TILES_INLINE int whole_vectors_above(int count) {
-  return (count + width - 1) / width * width;
+/// A register of scores at `place`, those outside `seen` made hidden ones: in the register, since a load that follows
+/// narrower stores waits for them.
+ATTEST_TILES_INLINE Floats seen_scores(const float* scores, int place, KeyRange seen) {
+  Ints keys{};
+#pragma GCC unroll 16
+  for (int lane = 0; lane < width; ++lane)
+    keys[lane] = lane;
+  keys += place;
+  return (keys >= seen.begin) & (keys < seen.end) ? load(scores + place) : splat(-__builtin_inff());
 }
 
-/// Scores begin .. end - 1 of a row become those of hidden keys.
-ATTEST_TILES_INLINE void hide_scores(float* scores, int begin, int end) {
-  for (int place = begin; place < end; ++place)
-    scores[place] = -__builtin_inff();
+/// A row's visible keys in whole registers: those that hold hidden keys too are before `inner` and after it.
+struct Registers {
+  int first, inner_first, inner_last, last;
+};
+
+ATTEST_TILES_INLINE Registers registers_of(KeyRange seen) {
+  const int first = seen.begin / width * width;
+  const int last = (seen.end + width - 1) / width * width;
+  const int inner_first = (seen.begin + width - 1) / width * width;
+  const int inner_last = seen.end / width * width;
+  if (inner_first < inner_last) return {first, inner_first, inner_last, last};
+  return {first, last, last, last};
+}
+
+/// The largest of the scores seen, lane by lane.
+ATTEST_TILES_INLINE Floats largest_seen(const float* scores, KeyRange seen) {
+  const Registers at = registers_of(seen);
+  Floats largest = splat(-__builtin_inff()), other = largest;
+  for (int place = at.first; place < at.inner_first; place += width)
+    largest = larger(seen_scores(scores, place, seen), largest);
+  int place = at.inner_first;
+  for (; place + 2 * width <= at.inner_last; place += 2 * width) {
+    largest = larger(load(scores + place), largest);
+    other = larger(load(scores + place + width), other);
+  }
+  if (place < at.inner_last) largest = larger(load(scores + place), largest);
+  for (place = at.inner_last; place < at.last; place += width)
+    largest = larger(seen_scores(scores, place, seen), largest);
+  return larger(largest, other);
+}
+
+/// The row's scores become weights; returns their sum, lane by lane.
+template <bool kHides>
+ATTEST_TILES_INLINE Floats weigh_seen(float* scores, KeyRange seen, Floats shift, Floats factor) {
+  const Registers at = registers_of(seen);
+  Floats sum{};
+  const auto weigh_end = [&](int place) __attribute__((always_inline)) {
+    const Floats score = seen_scores(scores, place, seen);
+    store(scores + place, hide(score, weight_of(score, shift, factor), sum));
+  };
+  for (int place = at.first; place < at.inner_first; place += width)
+    weigh_end(place);
+  for (int place = at.inner_first; place < at.inner_last; place += width) {
+    const Floats score = load(scores + place);
+    Floats weight = weight_of(score, shift, factor);
+    if constexpr (kHides) {
+      weight = hide(score, weight, sum);
+    } else {
+      sum += weight;
+    }
+    store(scores + place, weight);
+  }
+  for (int place = at.inner_last; place < at.last; place += width)
+    weigh_end(place);
+  return sum;
+}
+
+/// One value a row of a strip, in as many registers as its rows need.
+inline constexpr int strip_vectors = (row_block + width - 1) / width;
+inline constexpr int folded_rows = width < max_row_block ? width : max_row_block;
+
+/// The rows' registers joined lane by lane: result[r] belongs to row r.
+template <class Join>
+ATTEST_TILES_INLINE void join_rows(Floats (&rows)[strip_vectors * folded_rows], float* result) {
+#pragma GCC unroll 2
+  for (int part = 0; part < strip_vectors; ++part)
+    store(result + part * width, fold<Join, folded_rows, 1>(rows + part * folded_rows));
+}
+
+template <bool kHides>
+void soften_rows(float* scores, int rows, const KeyRange* visible, KeyRange range, float log2_factor,
+                 StripSoftmax softmax) {
+  const Floats factor = splat(log2_factor);
+  constexpr float hidden = -__builtin_inff();
+  // The registers of all rows are joined at once: row by row, the chains of dependent instructions would cost more than
+  // the rows of a short sequence. Rows that are not there are hidden.
+  Floats of_rows[strip_vectors * folded_rows];
+  float before[strip_vectors * width], maxima[strip_vectors * width], rescales[strip_vectors * width];
+#pragma GCC unroll 8
+  for (int row = 0; row < strip_vectors * folded_rows; ++row)
+    of_rows[row] = row < rows ? largest_seen(scores + row * score_stride, visible[row]) : splat(hidden);
+  join_rows<Larger>(of_rows, maxima);
+  for (int row = 0; row < strip_vectors * width; ++row)
+    before[row] = row < rows ? softmax.maxima[row] : hidden;
+#pragma GCC unroll 2
+  for (int place = 0; place < strip_vectors * width; place += width) {
+    const Floats old = load(before + place);
+    const Floats maximum = larger(load(maxima + place), old);
+    // 1 also when neither has a key: (-inf) - (-inf) would be NaN.
+    const Floats rescale = old == splat(hidden) ? Floats{} : exp2_of((old - maximum) * factor);
+    store(rescales + place, old == maximum ? splat(1.0f) : rescale);
+    store(maxima + place, maximum);
+  }
+#pragma GCC unroll 8
+  for (int row = 0; row < strip_vectors * folded_rows; ++row) {
+    of_rows[row] = Floats{};
+    if (row >= rows) continue;
+    float* of_row = scores + row * score_stride;
+    const KeyRange seen = visible[row];
+    of_rows[row] = weigh_seen<kHides>(of_row, seen, shift_of(maxima[row]), factor);
+    for (int place = range.begin / width * width; place < seen.begin / width * width; place += width)
+      store(of_row + place, splat(-0.0f));
+    for (int place = (seen.end + width - 1) / width * width; place < range.end; place += width)
+      store(of_row + place, splat(-0.0f));
+  }
+  float sums[strip_vectors * width];
+  join_rows<Sum>(of_rows, sums);
+  for (int row = 0; row < rows; ++row) {
+    softmax.factors[row] = rescales[row];
+    softmax.sums[row] = softmax.sums[row] * rescales[row] + sums[row];
+    softmax.maxima[row] = maxima[row];
+  }
 }
 
 inline void soften_strip(float* scores, int rows, const KeyRange* visible, KeyRange range, bool hides,
                          float log2_factor, StripSoftmax softmax) {
-  const int begin = whole_vectors_below(range.begin);
-  const int end = whole_vectors_above(range.end);
-  // All maxima first: the rows' chains of dependent instructions then overlap.
-  Floats largest[row_block];
-  for (int row = 0; row < rows; ++row) {
-    float* of_row = scores + row * score_stride;
-    const KeyRange seen = visible[row];
-    hide_scores(of_row, whole_vectors_below(seen.begin), seen.begin);
-    hide_scores(of_row, seen.end, whole_vectors_above(seen.end));
-    const int from = whole_vectors_below(seen.begin);
-    largest[row] = largest_score(of_row + from, whole_vectors_above(seen.end) - from, softmax.maxima[row]);
-  }
-  const Floats factor = splat(log2_factor);
-  for (int row = 0; row < rows; ++row) {
-    float* of_row = scores + row * score_stride;
-    const KeyRange seen = visible[row];
-    const float before = softmax.maxima[row];
-    const float maximum = largest_of(largest[row]);
-    const Floats shift = shift_of(maximum);
-    Floats sum{};
-    const int first = whole_vectors_below(seen.begin);
-    const int last = whole_vectors_above(seen.end);
-    if (hides) {
-      weigh<true>(of_row, first, last, shift, factor, sum);
-    } else {  // only the vectors at the ends have hidden keys
-      const int inner_first = whole_vectors_above(seen.begin);
-      const int inner_last = whole_vectors_below(seen.end);
-      if (inner_first < inner_last) {
-        weigh<true>(of_row, first, inner_first, shift, factor, sum);
-        weigh<false>(of_row, inner_first, inner_last, shift, factor, sum);
-        weigh<true>(of_row, inner_last, last, shift, factor, sum);
-      } else {
-        weigh<true>(of_row, first, last, shift, factor, sum);
-      }
-    }
-    for (int place = begin; place < first; place += width)
-      store(of_row + place, splat(-0.0f));
-    for (int place = last; place < end; place += width)
-      store(of_row + place, splat(-0.0f));
-    float rescale = 1.0f;  // also when neither has a key: (-inf) - (-inf) would be NaN
-    if (before != maximum) rescale = before == -__builtin_inff() ? 0.0f : exp2((before - maximum) * log2_factor);
-    softmax.factors[row] = rescale;
-    softmax.sums[row] = softmax.sums[row] * rescale + sum_of(sum);
-    softmax.maxima[row] = maximum;
-  }
+  if (hides) return soften_rows<true>(scores, rows, visible, range, log2_factor, softmax);
+  soften_rows<false>(scores, rows, visible, range, log2_factor, softmax);
 }
 
 inline void multiply(float* scores, int count, float factor) {

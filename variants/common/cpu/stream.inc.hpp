@@ -7,6 +7,17 @@
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
+/// Fetches rows first .. first + count - 1 of those ahead, `row_bytes` each, into L2: they are needed in some
+/// microseconds, when this piece is done.
+ATTEST_TILES_INLINE void fetch(const Ahead& ahead, int first, int count, int row_bytes) {
+  const std::ptrdiff_t element = ahead.rows.storage == Storage::f32 ? 4 : 2;
+  for (int row = first; row < first + count && row < ahead.count; ++row) {
+    const char* from = static_cast<const char*>(ahead.rows.data) + row * ahead.rows.row_stride * element;
+    for (int byte = 0; byte < row_bytes; byte += 64)
+      __builtin_prefetch(from + byte, 0, 2);
+  }
+}
+
 /// Scores of `kKeys` neighbouring keys for `kRows` query rows.
 template <Storage kStorage, int kRows, int kKeys>
 ATTEST_TILES_INLINE void stream_score_block(const float* __restrict queries, std::ptrdiff_t query_stride,
@@ -42,9 +53,11 @@ ATTEST_TILES_INLINE void stream_score_block(const float* __restrict queries, std
 
 template <Storage kStorage, int kRows>
 void stream_scores_of(const float* queries, std::ptrdiff_t query_stride, const typename Element<kStorage>::type* data,
-                      const Rows& keys, int count, int head_dim, float* scores) {
+                      const Rows& keys, int count, int head_dim, float* scores, const Ahead& ahead) {
+  const int row_bytes = head_dim * static_cast<int>(sizeof *data);
   int key = 0;
   for (; key + 4 <= count; key += 4) {
+    fetch(ahead, key, 4, row_bytes);
     stream_score_block<kStorage, kRows, 4>(queries, query_stride, data + key * keys.row_stride, keys, head_dim,
                                            scores + key);
   }
@@ -98,9 +111,11 @@ ATTEST_TILES_INLINE void stream_accumulate_block(const float* __restrict weights
 
 template <Storage kStorage, int kRows, bool kGuards>
 void stream_accumulate_of(const float* weights, const typename Element<kStorage>::type* data, const Rows& values,
-                          int count, int head_dim_v, float* out, std::ptrdiff_t out_stride) {
+                          int count, int head_dim_v, float* out, std::ptrdiff_t out_stride, const Ahead& ahead) {
+  const int row_bytes = head_dim_v * static_cast<int>(sizeof *data);
   int key = 0;
   for (; key + 4 <= count; key += 4) {
+    fetch(ahead, key, 4, row_bytes);
     stream_accumulate_block<kStorage, kRows, 4, kGuards>(weights + key, data + key * values.row_stride, values,
                                                          head_dim_v, out, out_stride);
   }
@@ -112,65 +127,72 @@ void stream_accumulate_of(const float* weights, const typename Element<kStorage>
 
 template <Storage kStorage>
 void stream_scores_rows(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
-                        int head_dim, float* scores) {
+                        int head_dim, float* scores, const Ahead& ahead) {
   const auto* data = static_cast<const typename Element<kStorage>::type*>(keys.data);
   switch (rows) {
     case 1:
-      return stream_scores_of<kStorage, 1>(queries, query_stride, data, keys, count, head_dim, scores);
+      return stream_scores_of<kStorage, 1>(queries, query_stride, data, keys, count, head_dim, scores, ahead);
     case 2:
-      return stream_scores_of<kStorage, 2>(queries, query_stride, data, keys, count, head_dim, scores);
+      return stream_scores_of<kStorage, 2>(queries, query_stride, data, keys, count, head_dim, scores, ahead);
     case 3:
-      return stream_scores_of<kStorage, 3>(queries, query_stride, data, keys, count, head_dim, scores);
+      return stream_scores_of<kStorage, 3>(queries, query_stride, data, keys, count, head_dim, scores, ahead);
     default:
-      return stream_scores_of<kStorage, 4>(queries, query_stride, data, keys, count, head_dim, scores);
+      return stream_scores_of<kStorage, 4>(queries, query_stride, data, keys, count, head_dim, scores, ahead);
   }
 }
 
 template <Storage kStorage, bool kGuards>
 void stream_accumulate_rows(const float* weights, int rows, const Rows& values, int count, int head_dim_v, float* out,
-                            std::ptrdiff_t out_stride) {
+                            std::ptrdiff_t out_stride, const Ahead& ahead) {
   const auto* data = static_cast<const typename Element<kStorage>::type*>(values.data);
   switch (rows) {
     case 1:
-      return stream_accumulate_of<kStorage, 1, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 1, kGuards>(weights, data, values, count, head_dim_v, out, out_stride,
+                                                        ahead);
     case 2:
-      return stream_accumulate_of<kStorage, 2, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 2, kGuards>(weights, data, values, count, head_dim_v, out, out_stride,
+                                                        ahead);
     case 3:
-      return stream_accumulate_of<kStorage, 3, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 3, kGuards>(weights, data, values, count, head_dim_v, out, out_stride,
+                                                        ahead);
     default:
-      return stream_accumulate_of<kStorage, 4, kGuards>(weights, data, values, count, head_dim_v, out, out_stride);
+      return stream_accumulate_of<kStorage, 4, kGuards>(weights, data, values, count, head_dim_v, out, out_stride,
+                                                        ahead);
   }
 }
 
 inline void stream_scores(const float* queries, std::ptrdiff_t query_stride, int rows, const Rows& keys, int count,
-                          int head_dim, float* scores) {
+                          int head_dim, float* scores, const Ahead& ahead) {
   switch (keys.storage) {
     case Storage::f32:
-      return stream_scores_rows<Storage::f32>(queries, query_stride, rows, keys, count, head_dim, scores);
+      return stream_scores_rows<Storage::f32>(queries, query_stride, rows, keys, count, head_dim, scores, ahead);
     case Storage::bf16:
-      return stream_scores_rows<Storage::bf16>(queries, query_stride, rows, keys, count, head_dim, scores);
+      return stream_scores_rows<Storage::bf16>(queries, query_stride, rows, keys, count, head_dim, scores, ahead);
     case Storage::f16:
-      return stream_scores_rows<Storage::f16>(queries, query_stride, rows, keys, count, head_dim, scores);
+      return stream_scores_rows<Storage::f16>(queries, query_stride, rows, keys, count, head_dim, scores, ahead);
   }
 }
 
 template <Storage kStorage>
 void stream_accumulate_guarded(const float* weights, int rows, const Rows& values, int count, int head_dim_v,
-                               bool guards, float* out, std::ptrdiff_t out_stride) {
-  if (guards) return stream_accumulate_rows<kStorage, true>(weights, rows, values, count, head_dim_v, out, out_stride);
-  return stream_accumulate_rows<kStorage, false>(weights, rows, values, count, head_dim_v, out, out_stride);
+                               bool guards, float* out, std::ptrdiff_t out_stride, const Ahead& ahead) {
+  if (guards)
+    return stream_accumulate_rows<kStorage, true>(weights, rows, values, count, head_dim_v, out, out_stride, ahead);
+  return stream_accumulate_rows<kStorage, false>(weights, rows, values, count, head_dim_v, out, out_stride, ahead);
 }
 
 inline void stream_accumulate(const float* weights, int rows, const Rows& values, int count, int head_dim_v,
-                              bool guards, float* out, std::ptrdiff_t out_stride) {
+                              bool guards, float* out, std::ptrdiff_t out_stride, const Ahead& ahead) {
   switch (values.storage) {
     case Storage::f32:
-      return stream_accumulate_guarded<Storage::f32>(weights, rows, values, count, head_dim_v, guards, out, out_stride);
+      return stream_accumulate_guarded<Storage::f32>(weights, rows, values, count, head_dim_v, guards, out, out_stride,
+                                                     ahead);
     case Storage::bf16:
-      return stream_accumulate_guarded<Storage::bf16>(weights, rows, values, count, head_dim_v, guards, out,
-                                                      out_stride);
+      return stream_accumulate_guarded<Storage::bf16>(weights, rows, values, count, head_dim_v, guards, out, out_stride,
+                                                      ahead);
     case Storage::f16:
-      return stream_accumulate_guarded<Storage::f16>(weights, rows, values, count, head_dim_v, guards, out, out_stride);
+      return stream_accumulate_guarded<Storage::f16>(weights, rows, values, count, head_dim_v, guards, out, out_stride,
+                                                     ahead);
   }
 }
 

@@ -229,11 +229,11 @@ void TileAttention::weigh(int strip_row, std::int64_t first, const KeyRange* vis
     if (call_.plain() || empty) continue;
     const std::int64_t packed = block_.first_row + strip_row + row;
     shape_scores(call_, kernels_, block_.batch, block_.first_head + packed % block_.heads, packed / block_.heads,
-                 first + seen[row].begin, seen[row].end - seen[row].begin, scores + row * score_stride + seen[row].begin);
+                 first + seen[row].begin, seen[row].end - seen[row].begin,
+                 scores + row * score_stride + seen[row].begin);
   }
-  kernels_.soften_strip(
-      scores, rows, seen, range, !call_.plain(), call_.log2_factor(),
-      {softmax_.maxima + strip_row, softmax_.sums + strip_row, softmax_.factors + strip_row});
+  kernels_.soften_strip(scores, rows, seen, range, !call_.plain(), call_.log2_factor(),
+                        {softmax_.maxima + strip_row, softmax_.sums + strip_row, softmax_.factors + strip_row});
   if (!call_.drops()) return;
   for (int row = 0; row < rows; ++row)
     drop(strip_row + row, first, range, scores + row * score_stride);

@@ -101,15 +101,22 @@ ATTEST_TILES_INLINE bool any_of(Ints mask) {
 #endif
 }
 
-/// Folds kCount registers into one: each step adds the lanes with lane bit kDistance 0 and 1, and that bit then says
-/// which register of a pair the sum is of.
-template <int kCount, int kDistance>
+struct Sum {
+  static ATTEST_TILES_INLINE Floats of(Floats a, Floats b) { return a + b; }
+};
+struct Larger {
+  static ATTEST_TILES_INLINE Floats of(Floats a, Floats b) { return larger(a, b); }
+};
+
+/// Folds kCount registers into one: each step joins the lanes with lane bit kDistance 0 and 1, and that bit then says
+/// which register of a pair the result is of.
+template <class Join, int kCount, int kDistance>
 ATTEST_TILES_INLINE Floats fold(Floats* values) {
   if constexpr (kDistance == width) {
     return values[0];
   } else if constexpr (kCount == 1) {
-    values[0] += exchange<kDistance>(values[0]);
-    return fold<1, 2 * kDistance>(values);
+    values[0] = Join::of(values[0], exchange<kDistance>(values[0]));
+    return fold<Join, 1, 2 * kDistance>(values);
   } else {
     Ints even{}, odd{};
 #pragma GCC unroll 16
@@ -120,17 +127,17 @@ ATTEST_TILES_INLINE Floats fold(Floats* values) {
     }
 #pragma GCC unroll 16
     for (int pair = 0; pair < kCount / 2; ++pair) {
-      values[pair] = __builtin_shuffle(values[2 * pair], values[2 * pair + 1], even) +
-                     __builtin_shuffle(values[2 * pair], values[2 * pair + 1], odd);
+      values[pair] = Join::of(__builtin_shuffle(values[2 * pair], values[2 * pair + 1], even),
+                              __builtin_shuffle(values[2 * pair], values[2 * pair + 1], odd));
     }
-    return fold<kCount / 2, 2 * kDistance>(values);
+    return fold<Join, kCount / 2, 2 * kDistance>(values);
   }
 }
 
 /// The sums of the lanes of each of `kCount` registers (a power of two, at most width).
 template <int kCount>
 ATTEST_TILES_INLINE void sums_of(Floats (&values)[kCount], float* sums) {
-  const Floats folded = fold<kCount, 1>(values);
+  const Floats folded = fold<Sum, kCount, 1>(values);
 #pragma GCC unroll 16
   for (int index = 0; index < kCount; ++index)
     sums[index] = folded[index];
