@@ -109,6 +109,9 @@ struct Microkernels {
   void (*dropout)(float* weights, int count, const DropoutRow& row);
   /// One row of the result: out = source / divisor, rounded to nearest even.
   void (*store)(const float* source, int count, float divisor, void* out, Storage storage, std::ptrdiff_t stride);
+  /// Streaming: where column `column` of a row like those of `rows` (`head_dim` columns) is in the f32 rows of the two
+  /// below: queries as they are given, and sums as they are left.
+  int (*stream_column)(const Rows& rows, int head_dim, int column);
   /// Streaming: scores[r][n] = q_r . k_n for `rows` (at most stream_rows) f32 rows of q, `query_stride` floats apart
   /// and zero-padded to 16, and `count` keys read where they are. Rows of scores are score_stride apart. Rows `ahead`,
   /// as wide as these, are fetched.

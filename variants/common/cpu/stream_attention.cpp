@@ -46,9 +46,12 @@ class GroupStream {
         queries_(reinterpret_cast<float*>(memory)),
         scores_(reinterpret_cast<float*>(memory + Workspace::padded_for<float>(query_floats(call.problem)))) {
     std::fill_n(queries_, query_floats(call.problem), 0.0f);
+    const Rows keys = call.key_rows(batch, head_kv, 0);
+    const int head_dim = static_cast<int>(call.problem.head_dim);
     for (int row = 0; row < group_; ++row) {
-      for (std::int64_t column = 0; column < call.problem.head_dim; ++column) {
-        queries_[row * query_stride(call.problem) + column] =
+      float* query = queries_ + row * query_stride(call.problem);
+      for (int column = 0; column < head_dim; ++column) {
+        query[microkernels().stream_column(keys, head_dim, column)] =
             call.query_sign * static_cast<float>(call.query.load(batch, head(row), 0, column));
       }
       partial_.softmax(chunk, number(row)) = OnlineSoftmax{};
@@ -78,9 +81,27 @@ class GroupStream {
             partial_.sums(chunk_, number(row)), partial_.columns(), ahead_of(row, next_k, next));
       }
     }
+    order_columns();
   }
 
  private:
+  /// Puts the columns of the sums in order.
+  void order_columns() {
+    const Rows values = call_.value_rows(batch_, head_kv_, 0);
+    const int head_dim = static_cast<int>(call_.problem.head_dim_v);
+    constexpr int block = 32;  // columns change places within two registers, of 16 floats at most
+    for (int row = 0; row < group_; ++row) {
+      float* sums = partial_.sums(chunk_, number(row));
+      for (int first = 0; first < head_dim; first += block) {
+        float taken[block];
+        const int count = std::min(block, partial_.columns() - first);
+        std::copy_n(sums + first, count, taken);
+        for (int column = first; column < std::min(first + block, head_dim); ++column)
+          sums[column] = taken[microkernels().stream_column(values, head_dim, column) - first];
+      }
+    }
+  }
+
   /// What is fetched while the first rows of the group are worked on: V during the scores, the next K during the sums.
   static Ahead ahead_of(int row, const Rows& rows, int count) {
     return {rows, row == 0 && rows.column_stride == 1 ? count : 0};

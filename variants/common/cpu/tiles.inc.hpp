@@ -31,6 +31,7 @@ const Microkernels microkernels{
     .softcap = softcap,
     .dropout = dropout,
     .store = store_row,
+    .stream_column = stream_column,
     .stream_scores = stream_scores,
     .stream_accumulate = stream_accumulate,
 };

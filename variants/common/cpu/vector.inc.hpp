@@ -214,6 +214,17 @@ struct Element<Storage::bf16> {
   }
 };
 
+/// Twice a register of neighbouring bf16, the even ones and the odd ones: a shift and a mask, where widening them in
+/// order would also shuffle.
+struct EvenOdd {
+  Floats even, odd;
+};
+ATTEST_TILES_INLINE EvenOdd even_and_odd(const std::uint16_t* from) {
+  using LooseWords = std::uint32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH), aligned(2), may_alias));
+  const Words pairs = *reinterpret_cast<const LooseWords*>(from);
+  return {(Floats)(pairs << 16), (Floats)(pairs & 0xffff0000u)};
+}
+
 template <>
 struct Element<Storage::f16> {
   using type = std::uint16_t;
