@@ -1,7 +1,6 @@
 #include "variants/common/cpu/stream_attention.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "variants/common/cpu/instruction_set.hpp"
 #include "variants/common/cpu/parallel.hpp"
@@ -54,7 +53,8 @@ class GroupStream {
         query[microkernels().stream_column(keys, head_dim, column)] =
             call.query_sign * static_cast<float>(call.query.load(batch, head(row), 0, column));
       }
-      partial_.softmax(chunk, number(row)) = OnlineSoftmax{};
+      maxima_[row] = OnlineSoftmax{}.maximum;
+      sums_[row] = 0.0f;
       std::fill_n(partial_.sums(chunk, number(row)), partial_.columns(), 0.0f);
     }
   }
@@ -72,7 +72,7 @@ class GroupStream {
         microkernels().stream_scores(queries_ + row * query_stride(call_.problem), query_stride(call_.problem), rows, k,
                                      count, head_dim, scores_ + row * score_stride, ahead_of(row, v, count));
       }
-      for (int row = 0; row < group_; ++row)
+      for (int row = 0; row < group_; row += microkernels().row_block)
         weigh(row, first, count);
       for (int row = 0; row < group_; row += stream_rows) {
         const int rows = std::min(stream_rows, group_ - row);
@@ -82,6 +82,8 @@ class GroupStream {
       }
     }
     order_columns();
+    for (int row = 0; row < group_; ++row)
+      partial_.softmax(chunk_, number(row)) = {maxima_[row], sums_[row]};
   }
 
  private:
@@ -110,15 +112,21 @@ class GroupStream {
   std::int64_t head(int row) const { return head_kv_ * group_ + row; }
   std::int64_t number(int row) const { return PartialRows::row_number(call_.problem, batch_, head(row), 0); }
 
-  void weigh(int row, std::int64_t first, int count) {
-    float* scores = scores_ + row * score_stride;
-    if (!call_.plain()) shape_scores(call_, microkernels(), batch_, head(row), 0, first, count, scores);
-    const int width = microkernels().vector_floats;
-    const int whole = (count + width - 1) / width * width;
-    std::fill(scores + count, scores + whole, -std::numeric_limits<float>::infinity());
-    const float factor =
-        partial_.softmax(chunk_, number(row)).update(microkernels(), scores, whole, call_.log2_factor());
-    if (factor != 1.0f) microkernels().multiply(partial_.sums(chunk_, number(row)), partial_.columns(), factor);
+  /// The scores of a strip of rows, from `first_row` on, become weights.
+  void weigh(int first_row, std::int64_t first, int count) {
+    const int rows = std::min(microkernels().row_block, group_ - first_row);
+    KeyRange visible[max_row_block];
+    float factors[max_row_block];
+    std::fill_n(visible, rows, KeyRange{0, count});
+    float* scores = scores_ + first_row * score_stride;
+    for (int row = 0; row < rows && !call_.plain(); ++row)
+      shape_scores(call_, microkernels(), batch_, head(first_row + row), 0, first, count, scores + row * score_stride);
+    microkernels().soften_strip(scores, rows, visible, {0, count}, !call_.plain(), call_.log2_factor(),
+                                {maxima_ + first_row, sums_ + first_row, factors});
+    for (int row = 0; row < rows; ++row) {
+      if (factors[row] == 1.0f) continue;
+      microkernels().multiply(partial_.sums(chunk_, number(first_row + row)), partial_.columns(), factors[row]);
+    }
   }
 
   const AttentionCall& call_;
@@ -129,6 +137,8 @@ class GroupStream {
   int group_;
   float* queries_;
   float* scores_;
+  float maxima_[largest_stream_group];
+  float sums_[largest_stream_group];
 };
 
 }  // namespace
