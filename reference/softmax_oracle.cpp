@@ -6,6 +6,7 @@
 
 #include "reference/plain.hpp"
 #include "reference/softmax_bound.hpp"
+#include "reference/softmax_chance.hpp"
 #include "reference/softmax_row.hpp"
 
 namespace attest {
@@ -61,24 +62,35 @@ class SoftmaxOracle final : public Oracle {
     line.value.assign(width, value);
     line.bound.assign(width, bound);
     line.plain.assign(width, value);
+    line.probable.assign(width, bound);
+    line.deviation.assign(width, 0.0);
   }
 
   void average(const RowPlace& place, const Arithmetic& arithmetic, const RowScores& scores, OutputRow& out,
                OutputRow& lse) const {
     const ScoreErrors errors = score_errors(inputs_, arithmetic, scores);
     const PlainWeights plain = plain_weights(inputs_.problem, scores);
-    const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight);
+    const ScoreChances chances = score_chances(inputs_, arithmetic, scores);
+    const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight, chances.moments);
     const std::int64_t width = inputs_.problem.head_dim_v;
     out.value.assign(columns.out.begin(), columns.out.begin() + width);
     out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
+    Chance chance = output_chances(inputs_, arithmetic, scores, errors, chances, columns);
+    out.probable = std::move(chance.bound);
+    out.deviation = std::move(chance.deviation);
     for (std::int64_t c = 0; c < width; ++c) {
       if (std::isfinite(columns.out[c]) && std::isfinite(columns.magnitude[c])) continue;
       const Propagated propagated = propagate(inputs_, place, scores, c);
       out.value[c] = propagated.value;
       out.bound[c] = propagated.certain ? 0.0 : infinity;
+      out.probable[c] = out.bound[c];
+      out.deviation[c] = 0.0;
     }
     lse.value = {scores.greatest + std::log(scores.sum)};
     lse.bound = {lse_bound(arithmetic, scores, errors)};
+    chance = lse_chance(arithmetic, scores, chances);
+    lse.probable = std::move(chance.bound);
+    lse.deviation = std::move(chance.deviation);
     if (!plain.weight.empty()) {
       for (std::int64_t c = 0; c < width; ++c)
         out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));

@@ -107,7 +107,8 @@ RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
 }
 
 RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores,
-                          const std::vector<double>& growth, const std::vector<float>& plain_weight) {
+                          const std::vector<double>& growth, const std::vector<float>& plain_weight,
+                          const std::vector<MomentWeights>& moments) {
   const std::int64_t head_kv = place.head / inputs.problem.group();
   LineReader values(inputs.v);
   const auto columns = static_cast<std::size_t>(values.padded());
@@ -115,15 +116,21 @@ RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, co
                     .magnitude = std::vector<double>(columns),
                     .absolute = std::vector<double>(columns),
                     .spread = std::vector<double>(columns),
+                    .variance = std::vector<double>(columns),
+                    .shift = std::vector<double>(columns),
+                    .squares = std::vector<double>(columns),
+                    .slope = std::vector<double>(columns),
                     .plain = std::vector<float>(plain_weight.empty() ? 0 : columns)};
   std::vector<double> error(columns);
   const ColumnSums sums{result.out.data(), error.data(), result.magnitude.data(), result.absolute.data()};
+  const MomentSums moment_sums{result.variance.data(), result.shift.data(), result.squares.data(), result.slope.data()};
   for (std::size_t index = 0; index < scores.key.size(); ++index) {
     const double* v = values.read(place.batch, head_kv, scores.key[index]);
     const Compensated weight = two_product(scores.weight[index], scores.multiplier[index]);
     const Compensated halves = split(weight.value);
     const Weight split_weight{.value = weight.value, .high = halves.value, .low = halves.error + weight.error};
     row_loops().accumulate(split_weight, scores.multiplier[index], v, values.padded(), values.is_narrow(), sums);
+    if (!moments.empty()) row_loops().add_moments(moments[index], v, values.padded(), moment_sums);
     if (!plain_weight.empty()) {
       row_loops().plain_accumulate(plain_weight[index], v, values.padded(), result.plain.data());
     }

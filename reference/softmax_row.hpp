@@ -8,6 +8,7 @@
 #include "harness/core/problem.hpp"
 #include "harness/core/tensor.hpp"
 #include "reference/philox.hpp"
+#include "reference/row_loops.hpp"
 
 namespace attest {
 
@@ -55,13 +56,18 @@ struct RowColumns {
   std::vector<double> magnitude;  ///< A = sum kappa P |v|
   std::vector<double> absolute;   ///< sum kappa |v|
   std::vector<double> spread;     ///< sum P |kappa v - O| growth
-  std::vector<float> plain;       ///< the textbook kernel's out before its last rounding; empty for f64 problems
+  std::vector<double> variance;   ///< sums of MomentWeights, in this order
+  std::vector<double> shift;
+  std::vector<double> squares;
+  std::vector<double> slope;
+  std::vector<float> plain;  ///< the textbook kernel's out before its last rounding; empty for f64 problems
 };
 
 /// Averages the values of the row's keys. `growth` has one entry a key (e^eta - 1); `plain_weight` is empty or has the
-/// textbook kernel's weights.
+/// textbook kernel's weights, `moments` is empty or has one entry a key.
 RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores,
-                          const std::vector<double>& growth, const std::vector<float>& plain_weight);
+                          const std::vector<double>& growth, const std::vector<float>& plain_weight,
+                          const std::vector<MomentWeights>& moments = {});
 
 /// What IEEE arithmetic makes of a column that meets a value that is not finite: value, and whether honest kernels may
 /// differ in which of NaN and infinity they get.

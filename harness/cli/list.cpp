@@ -88,8 +88,8 @@ Listing list_inputs() {
     listing.rows.push_back({std::string(kind.name), std::string(kind.summary)});
     listing.objects.push_back({{"inputs", kind.name},
                                {"summary", kind.summary},
-                               {"continuous", kind.continuous},
-                               {"exchangeable", kind.exchangeable}});
+                               {"continuous", kind.nature.continuous},
+                               {"exchangeable", kind.nature.exchangeable}});
   }
   return listing;
 }

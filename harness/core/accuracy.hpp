@@ -25,7 +25,7 @@ struct AccuracyFigures {
 
 /// What one rule said.
 struct RuleResult {
-  std::string rule;    ///< "F"; P, S and M when they apply
+  std::string rule;    ///< "F"; "P" and "S" where the inputs' nature lets them hold
   double ratio = 0.0;  ///< figure over its limit; passed when not above 1
   bool passed = false;
 };

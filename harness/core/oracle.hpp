@@ -51,6 +51,8 @@ struct OutputRow {
   std::vector<double> bound;        ///< rule F: no honest kernel of that arithmetic errs more, element by element
   std::vector<double> plain;        ///< what a textbook kernel of the problem's type gives, for the rule "at most twice
                                     ///< the error of a plain kernel" that is reported beside; may be empty
+  std::vector<double> probable{};   ///< rule P: what independent roundings exceed once in 1e9; empty: no such bound
+  std::vector<double> deviation{};  ///< rule S: the standard deviation of an honest kernel's error; empty: unknown
 };
 
 /// Computes the truth, and the bound that follows from a kernel's arithmetic, a row at a time, in double.

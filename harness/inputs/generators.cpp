@@ -21,17 +21,16 @@ constexpr std::array<InputKind, 12> kinds{{
     {.name = "peaked", .summary = "each query lies along one visible key, 24 above the others' mean score"},
     {.name = "uniform_scores",
      .summary = "all keys of a head are equal, so every weight of a row is",
-     .continuous = false},
-    {.name = "two_valued", .summary = "-1 or +1 with equal probability", .continuous = false},
+     .nature = {.exchangeable = true}},
+    {.name = "two_valued", .summary = "-1 or +1 with equal probability", .nature = {.exchangeable = true}},
     {.name = "padded", .summary = "N(0,1) with key lengths; of several, one whole and one of 1 key"},
     {.name = "fully_masked_rows", .summary = "N(0,1) with a mask that leaves some rows no key"},
     {.name = "nan_behind_mask", .summary = "N(0,1) with NaN and infinities in keys hidden from every row"},
     {.name = "near_overflow", .summary = "f16: q.k is near 80000, beyond the largest f16; v N(0,2^20)"},
-    {.name = "minus12", .summary = "q and k N(-12,1/4), where elu(x)+1 cancels; v N(0,1)", .continuous = false},
-    {.name = "minilm",
-     .summary = "activations of all-MiniLM-L6-v2 on the text of a licence",
-     .continuous = false,
-     .exchangeable = false},
+    {.name = "minus12",
+     .summary = "q and k N(-12,1/4), where elu(x)+1 cancels; v N(0,1)",
+     .nature = {.exchangeable = true}},
+    {.name = "minilm", .summary = "activations of all-MiniLM-L6-v2 on the text of a licence", .nature = {}},
 }};
 
 // How far the score of a peaked query's own key lies above the others' mean.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <exception>
 #include <fmt/format.h>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <tuple>
@@ -23,7 +24,7 @@ constexpr std::size_t not_finite_limit = 64;
 // The collectors of one run of places, in the order in which the oracle names its outputs.
 class LineJudge {
  public:
-  explicit LineJudge(const TensorSet& outputs) : outputs_(outputs) {}
+  LineJudge(const TensorSet& outputs, const Nature& nature) : outputs_(outputs), nature_(nature) {}
 
   void add(const OutputRow& line) {
     const TensorView* view = outputs_.find(line.output);
@@ -39,13 +40,18 @@ class LineJudge {
     const std::int64_t first = view->offset(line.index);
     const std::int64_t stride = is_scalar ? 0 : view->strides[static_cast<std::size_t>(view->rank - 1)];
     FigureCollector& collector = collector_of(line.output, view->dtype);
+    collector.add_line();
+    const bool probable = nature_.continuous && !line.probable.empty();
+    const bool scored = nature_.continuous && nature_.exchangeable && !line.deviation.empty();
     for (std::int64_t c = 0; c < width; ++c) {
       const auto column = static_cast<std::size_t>(c);
       collector.add({.index = line.index,
                      .column = is_scalar ? -1 : c,
                      .expected = line.value[column],
                      .got = load_element(view->data, view->dtype, first + c * stride),
-                     .bound = line.bound[column]});
+                     .bound = line.bound[column],
+                     .probable = probable ? line.probable[column] : std::numeric_limits<double>::infinity(),
+                     .deviation = scored ? line.deviation[column] : 0.0});
       if (!line.plain.empty()) collector.add_plain(line.value[column], line.plain[column]);
     }
   }
@@ -75,6 +81,7 @@ class LineJudge {
   }
 
   const TensorSet& outputs_;
+  Nature nature_;
   std::vector<FigureCollector> collectors_;
 };
 
@@ -102,6 +109,23 @@ void for_each_part(std::size_t parts, int threads, const Work& work) {
   if (failure) std::rethrow_exception(failure);
 }
 
+// A rule that some outputs have a finding of. The first reason stands: F before P before S.
+void add_rule(std::string_view rule, const std::vector<FigureCollector>& collectors,
+              std::optional<RuleFinding> (ChanceTally::*find)() const, Verification& result) {
+  std::optional<RuleResult> judged;
+  for (const FigureCollector& collector : collectors) {
+    std::optional<RuleFinding> finding = (collector.chances().*find)();
+    if (!finding) continue;
+    if (!judged) judged = {.rule = std::string(rule), .ratio = 0.0, .passed = true};
+    if (!(finding->ratio <= judged->ratio)) judged->ratio = finding->ratio;
+    if (finding->passed) continue;
+    judged->passed = false;
+    if (result.verdict.has_passed())
+      result.verdict = {.outcome = Outcome::failed, .reason = std::move(finding->reason)};
+  }
+  if (judged) result.accuracy.rules.push_back(std::move(*judged));
+}
+
 // The judgement of all outputs together. Every tensor of `outputs` must have been looked at: what nobody checked is not
 // proved.
 Verification conclude(std::string_view rule, const std::vector<FigureCollector>& collectors, const TensorSet& outputs) {
@@ -114,7 +138,7 @@ Verification conclude(std::string_view rule, const std::vector<FigureCollector>&
   for (const FigureCollector& collector : collectors) {
     result.accuracy.outputs.push_back(collector.figures());
     judged.ratio = std::max(judged.ratio, result.accuracy.outputs.back().error_over_bound);
-    if (collector.failures() > 0) fail(collector.failure());
+    if (collector.failures() > 0) fail(collector.failure(rule));
   }
   for (const TensorSet::Entry& entry : outputs.entries()) {
     const bool seen = std::any_of(collectors.begin(), collectors.end(),
@@ -123,6 +147,8 @@ Verification conclude(std::string_view rule, const std::vector<FigureCollector>&
   }
   if (collectors.empty()) fail("no output was compared");
   result.accuracy.rules.push_back(std::move(judged));
+  add_rule("P", collectors, &ChanceTally::probable, result);
+  add_rule("S", collectors, &ChanceTally::statistic, result);
   return result;
 }
 
@@ -151,7 +177,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
                places.end());
   // Parts are the same for any number of threads, so that the figures are too.
   const std::size_t parts = std::min<std::size_t>(places.size(), 256);
-  std::vector<LineJudge> judges(parts, LineJudge(outputs));
+  std::vector<LineJudge> judges(parts, LineJudge(outputs, options.nature));
   for_each_part(parts, options.threads, [&](std::size_t part) {
     std::vector<OutputRow> lines;
     const std::size_t end = places.size() * (part + 1) / parts;
@@ -161,7 +187,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
         judges[part].add(line);
     }
   });
-  LineJudge whole(outputs);
+  LineJudge whole(outputs, options.nature);
   for (const LineJudge& judge : judges)
     whole.merge(judge);
 
