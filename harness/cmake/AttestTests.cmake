@@ -19,6 +19,12 @@ target_compile_definitions(attest_test_support INTERFACE
   ATTEST_NVCC="${attest_nvcc}"
   ATTEST_PYTHON="${ATTEST_PYTHON}")
 
+# Simulated kernels, right and with planted defects, and random problems for them: tests only.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/defects/kernels/*.cpp ${CMAKE_SOURCE_DIR}/tests/support/*.cpp)
+add_library(attest_simulated_kernels STATIC ${sources})
+target_link_libraries(attest_simulated_kernels PUBLIC attest::core attest::reference PRIVATE attest::options)
+target_link_libraries(attest_test_support INTERFACE attest_simulated_kernels)
+
 # attest_add_test(NAME SOURCES... [LINKS target...]): a Boost.Test program, run by ctest under its name; it sees the whole
 # project unless LINKS names what it sees.
 function(attest_add_test name)
@@ -36,7 +42,7 @@ function(attest_add_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
-foreach(group reference harness contract golden ptx)
+foreach(group reference harness contract defects golden ptx)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp)
   set(links "")
   if(group STREQUAL "ptx")  # the emulator is a library of its own

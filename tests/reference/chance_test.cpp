@@ -11,8 +11,8 @@
 #include "harness/verify/verify.hpp"
 #include "reference/philox.hpp"
 #include "reference/softmax_oracle.hpp"
-#include "tests/reference/random_problem.hpp"
-#include "tests/reference/simulated_kernel.hpp"
+#include "tests/defects/kernels/simulated_kernel.hpp"
+#include "tests/support/random_problem.hpp"
 
 namespace {
 

@@ -9,8 +9,8 @@
 #include "harness/verify/figures.hpp"
 #include "harness/verify/verify.hpp"
 #include "reference/softmax_oracle.hpp"
-#include "tests/reference/random_problem.hpp"
-#include "tests/reference/simulated_kernel.hpp"
+#include "tests/defects/kernels/simulated_kernel.hpp"
+#include "tests/support/random_problem.hpp"
 
 namespace {
 
