@@ -191,10 +191,17 @@ std::string to_json(const KillTable& table, const std::map<std::string, std::str
   nlohmann::ordered_json right = nlohmann::ordered_json::array();
   for (const RightRow& row : table.right)
     right.push_back({{"type", row.type}, {"count", json_of(row.count)}});
-  const nlohmann::ordered_json whole{{"made", made},       {"seed", table.seed}, {"own_rules", table.own_rules},
-                                     {"rules", rules},     {"inputs", kinds},    {"problems", problems},
-                                     {"defects", defects}, {"right", right}};
-  return whole.dump(1) + "\n";
+  const auto rows = [](const nlohmann::ordered_json& array) {
+    std::string text;
+    for (const auto& row : array)
+      text += (text.empty() ? "\n  " : ",\n  ") + row.dump();
+    return "[" + text + "\n ]";
+  };
+  return fmt::format(
+      "{{\n \"made\": {},\n \"seed\": {},\n \"own_rules\": {},\n \"inputs\": {},\n \"rules\": {},\n \"problems\": {},\n"
+      " \"defects\": {},\n \"right\": {}\n}}\n",
+      nlohmann::ordered_json(made).dump(), table.seed, nlohmann::ordered_json(table.own_rules).dump(),
+      nlohmann::ordered_json(kinds).dump(), rows(rules), rows(problems), rows(defects), rows(right));
 }
 
 KillTable kill_table_from_json(const std::string& text) {
