@@ -18,8 +18,8 @@ struct InputKind {
   Nature nature{.continuous = true, .exchangeable = true};
 };
 
-/// Every kind, in the order of the documentation: normal, outliers, large_logits, peaked, uniform_scores, two_valued,
-/// padded, fully_masked_rows, nan_behind_mask, near_overflow, minus12, minilm.
+/// Every kind, in the order of the documentation: normal, outliers, large_logits, huge_logits, peaked, uniform_scores,
+/// two_valued, padded, fully_masked_rows, nan_behind_mask, nan_in_sight, infinite_bias, near_overflow, minus12, minilm.
 std::span<const InputKind> input_kinds();
 
 /// The kind of that name. Throws Error (exit 2) listing the known ones.

@@ -147,9 +147,9 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_with_every_feature_that_it_takes) {
 BOOST_AUTO_TEST_CASE(every_kernel_is_right_on_every_kind_of_input) {
   std::vector<Provocation> provocations;
   for (const attest::InputKind& kind : attest::input_kinds()) {
-    for (const char* problem :
-         {"hq3 sq80 d32", "hq3 sq80 d32 causal", "b2 hq4 hkv2 sq70 skv140 d64 causal", "hq4 sq1 skv260 d128",
-          "hq4 sq200 d32 window=31,0 causal", "b1 hq12 sq30 d_model=384"}) {
+    for (const char* problem : {"hq3 sq80 d32", "hq3 sq80 d32 causal", "b2 hq4 hkv2 sq70 skv140 d64 causal",
+                                "hq4 sq1 skv260 d128", "hq4 sq200 d32 window=31,0 causal", "b1 hq12 sq30 d_model=384",
+                                "b2 hq2 sq33 skv47 d256", "hq2 hkv1 sq61 skv77 d96 causal"}) {
       provocations.push_back({problem, std::string(kind.name)});
     }
   }
