@@ -61,6 +61,8 @@ struct RowLoops {
                      double* spread);
   /// Adds one key to the sums of a variance, plainly: they only scale a bound.
   void (*add_moments)(const MomentWeights& weights, const double* v, std::int64_t count, const MomentSums& sums);
+  /// sum[c] += weight * v[c], plainly.
+  void (*add_scaled)(double weight, const double* v, std::int64_t count, double* sum);
   /// q.k in f32 arithmetic: what a textbook kernel gets.
   float (*plain_dot)(const double* q, const double* k, std::int64_t count);
   /// sum[c] += weight * v[c] in f32 arithmetic.

@@ -28,6 +28,26 @@ double shared_exponent(const Arithmetic& arithmetic, const RowScores& scores) {
          judged_roundoff(arithmetic) * scores.largest;
 }
 
+// sum kappa P |v| over the greatest key of each tile, whose stored weight is the same in every row: 1, which rounds to
+// itself, or with dropout 1/(1-p), which errs to one side.
+std::vector<double> repeated_weights(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                                     const RowScores& scores) {
+  std::vector<double> sums(static_cast<std::size_t>(inputs.problem.head_dim_v), 0.0);
+  if (!inputs.dropout || arithmetic.weight == 0.0) return sums;
+  const std::int64_t tile = keys_of_tile(inputs.problem, arithmetic);
+  std::vector<double> v(sums.size());
+  for (std::size_t first = 0, end = 0; first < scores.key.size(); first = end) {
+    std::size_t greatest = first;
+    for (; end < scores.key.size() && scores.key[end] / tile == scores.key[first] / tile; ++end)
+      if (scores.score[end] > scores.score[greatest]) greatest = end;
+    const double weight = scores.weight[greatest] * scores.multiplier[greatest] / scores.sum;
+    load_line(inputs.v, place.batch, place.head / inputs.problem.group(), scores.key[greatest], v.data());
+    for (std::size_t c = 0; c < sums.size(); ++c)
+      sums[c] += weight * std::fabs(v[c]);
+  }
+  return sums;
+}
+
 }  // namespace
 
 ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores) {
@@ -67,8 +87,9 @@ ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithm
   return chances;
 }
 
-Chance output_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
-                      const ScoreErrors& errors, const ScoreChances& chances, const RowColumns& columns) {
+Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                      const RowScores& scores, const ScoreErrors& errors, const ScoreChances& chances,
+                      const RowColumns& columns) {
   const double u = judged_roundoff(arithmetic);
   const auto keys = static_cast<std::int64_t>(scores.key.size());
   const double steps = sum_steps(arithmetic, keys);
@@ -79,6 +100,7 @@ Chance output_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic,
       truncating_steps > 0.0 ? gamma(truncating_steps + static_cast<double>(arithmetic.rescales), u) : 0.0;
   const double summing = truncating > 0.0 ? 0.0 : steps * square(u);
   const double dropping = inputs.dropout ? 2.0 * u : 0.0;
+  const std::vector<double> repeated = repeated_weights(inputs, place, arithmetic, scores);
   const double tiny = underflow_floor(arithmetic);
   const double inflation = 1.0 + 4.0 * (errors.greatest + chain + arithmetic.weight) + arithmetic.output;
 
@@ -92,12 +114,13 @@ Chance output_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic,
     const double variance = moved + summing * (square(size) + square(out));
     const double spread = std::sqrt(std::max(0.0, columns.squares[at] - square(out)));
     const double coherent = 2.0 * u * std::fabs(columns.slope[at] - out * chances.slope) + shared * spread +
-                            truncating * (size + std::fabs(out)) + dropping * size +
+                            truncating * (size + std::fabs(out)) + dropping * size + arithmetic.weight * repeated[at] +
                             4.0 * tiny / scores.sum * columns.absolute[at];
     const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
     const double underflow = tiny * (steps + 1.0);
     chance.bound.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + underflow);
     chance.deviation.push_back(typical_rounding * std::sqrt(variance + square(storing)) + coherent + underflow);
+    chance.coherent.push_back(coherent + underflow);
   }
   return chance;
 }
@@ -113,7 +136,8 @@ Chance lse_chance(const Arithmetic& arithmetic, const RowScores& scores, const S
   const double storing =
       2.0 * stored * std::fabs(log_sum) + stored * std::fabs(scores.greatest + log_sum) + stored * scores.largest;
   return {.bound = {far_out * std::sqrt(variance) + coherent + storing},
-          .deviation = {typical_rounding * std::sqrt(variance + square(storing)) + coherent}};
+          .deviation = {typical_rounding * std::sqrt(variance + square(storing)) + coherent},
+          .coherent = {coherent}};
 }
 
 }  // namespace attest

@@ -24,6 +24,7 @@ ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithm
 struct Chance {
   std::vector<double> bound;
   std::vector<double> deviation;
+  std::vector<double> coherent;  ///< coh: the part of the deviation that may have one sign everywhere
 };
 
 /// With C(w) = sum_j w_j (kappa_j v_jc - O_c)^2:
@@ -35,8 +36,12 @@ struct Chance {
 ///
 /// Sums that truncate all err to one side: theirs are no chance but gamma(N/k + n_r)(A + |O|) and, through the scores,
 /// (d/k + 1) u a, both in coh.
-Chance output_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
-                      const ScoreErrors& errors, const ScoreChances& chances, const RowColumns& columns);
+///
+/// Nor is what the stored weights of tile maxima lose with dropout, which are 1/(1-p) in every row: u_p kappa P |v| of
+/// those keys is in coh.
+Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                      const RowScores& scores, const ScoreErrors& errors, const ScoreChances& chances,
+                      const RowColumns& columns);
 
 /// The same of lse: V = sum P^2 dl^2 + (N+n_r) u^2, coh = 2u|sum P s| + (1+n_r) e_exp + uM, and 2u|ln l| + u|lse| for
 /// the logarithm and its store.

@@ -7,6 +7,7 @@
 #include "reference/plain.hpp"
 #include "reference/softmax_bound.hpp"
 #include "reference/softmax_chance.hpp"
+#include "reference/softmax_defects.hpp"
 #include "reference/softmax_row.hpp"
 
 namespace attest {
@@ -17,7 +18,8 @@ constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 class SoftmaxOracle final : public Oracle {
  public:
-  SoftmaxOracle(const Spec& spec, const Problem& problem, const TensorSet& tensors) : inputs_(spec, problem, tensors) {
+  SoftmaxOracle(const Spec& spec, const Problem& problem, const TensorSet& tensors)
+      : inputs_(spec, problem, tensors), defects_(inputs_) {
     // Asking the spec whether a key is there costs about as much as working through 16 elements.
     const double scan =
         16.0 * static_cast<double>(problem.seq_kv) / static_cast<double>(problem.head_dim + problem.head_dim_v);
@@ -34,6 +36,12 @@ class SoftmaxOracle final : public Oracle {
   }
 
   double row_cost() const override { return row_cost_; }
+
+  std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
+
+  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    return defects_.changes(place, arithmetic);
+  }
 
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
     const auto width = static_cast<std::size_t>(inputs_.problem.head_dim_v);
@@ -75,9 +83,10 @@ class SoftmaxOracle final : public Oracle {
     const std::int64_t width = inputs_.problem.head_dim_v;
     out.value.assign(columns.out.begin(), columns.out.begin() + width);
     out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
-    Chance chance = output_chances(inputs_, arithmetic, scores, errors, chances, columns);
+    Chance chance = output_chances(inputs_, place, arithmetic, scores, errors, chances, columns);
     out.probable = std::move(chance.bound);
     out.deviation = std::move(chance.deviation);
+    out.coherent = std::move(chance.coherent);
     for (std::int64_t c = 0; c < width; ++c) {
       if (std::isfinite(columns.out[c]) && std::isfinite(columns.magnitude[c])) continue;
       const Propagated propagated = propagate(inputs_, place, scores, c);
@@ -91,6 +100,7 @@ class SoftmaxOracle final : public Oracle {
     chance = lse_chance(arithmetic, scores, chances);
     lse.probable = std::move(chance.bound);
     lse.deviation = std::move(chance.deviation);
+    lse.coherent = std::move(chance.coherent);
     if (!plain.weight.empty()) {
       for (std::int64_t c = 0; c < width; ++c)
         out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));
@@ -99,6 +109,7 @@ class SoftmaxOracle final : public Oracle {
   }
 
   SoftmaxInputs inputs_;
+  SoftmaxDefects defects_;
   double row_cost_ = 0.0;
 };
 

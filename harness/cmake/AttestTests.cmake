@@ -60,10 +60,11 @@ set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 
 # The contract once more, for the CUDA kernels on the emulator. What it holds of the CPU's memory has no meaning there.
 add_executable(test_contract_emulated ${CMAKE_SOURCE_DIR}/tests/contract/contract.cpp
-  ${CMAKE_SOURCE_DIR}/tests/contract/probes.cpp ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
+  ${CMAKE_SOURCE_DIR}/tests/contract/probes.cpp ${CMAKE_SOURCE_DIR}/tests/contract/properties.cpp
+  ${CMAKE_SOURCE_DIR}/tests/contract/invariance.cpp ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
 target_link_libraries(test_contract_emulated PRIVATE attest_test_support)
 target_compile_definitions(test_contract_emulated PRIVATE ATTEST_CONTRACT_BACKEND="emulated")
-foreach(suite contract probes)
+foreach(suite contract probes properties invariance)
   add_test(NAME ${suite}_emulated
     COMMAND test_contract_emulated --run_test=${suite} --report_level=short --color_output=no)
   set_tests_properties(${suite}_emulated PROPERTIES TIMEOUT 1200)

@@ -28,6 +28,8 @@ class ChanceTally {
   void add(const JudgedElement& element, double error);
   void merge(const ChanceTally& later);
 
+  std::int64_t probable_failures() const { return probable_failures_; }
+
   /// Rule P: every error within its probable bound. Nothing where no element had one.
   std::optional<RuleFinding> probable() const;
 

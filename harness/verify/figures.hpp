@@ -46,6 +46,10 @@ class FigureCollector {
 
   const std::string& output() const { return output_; }
   std::int64_t failures() const { return failures_; }
+  /// Elements that rule F or P found wrong, each once a rule.
+  std::int64_t wrong_elements() const { return failures_ + chances_.probable_failures(); }
+  /// The element with the largest error over bound: where, expected, got, error, bound.
+  const std::string& worst() const { return worst_; }
   const ChanceTally& chances() const { return chances_; }
   /// One line: the worst element, its expected and got value, bound and ratio, the rule when it is F, and how many
   /// elements failed.

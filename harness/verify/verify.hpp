@@ -33,10 +33,11 @@ std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& probl
                                     const TensorSet& outputs);
 
 /// Judges `outputs` against the oracle, line by line: an element fails when !(error <= bound); NaN where and only
-/// where the truth is NaN, infinities equal. Beside that, rule F, the inputs' nature and the oracle may let rules P and
-/// S hold; a result must pass them all. Rows are all of them, or a seeded, stratified sample (first, last, window and
-/// tile edges, random) of every head; every output is looked through for NaN and infinity, and rows that hold one are
-/// judged as well.
+/// where the truth is NaN, infinities equal. Beside that, rule F, the inputs' nature and the oracle may let rules P, S
+/// and M hold; a result must pass them all. A failure names the defect that the errors look like, and every verdict
+/// says how far the inputs would have shown each (Accuracy::defects). Rows are all of them, or a seeded, stratified
+/// sample (first, last, window and tile edges, random) of every head; every output is looked through for NaN and
+/// infinity, and rows that hold one are judged as well.
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
                     const TensorSet& outputs, const VerifyOptions& options);
 

@@ -156,24 +156,6 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_on_every_kind_of_input) {
   check_all(provocations, 8);
 }
 
-BOOST_AUTO_TEST_CASE(a_kernel_run_twice_and_on_any_number_of_threads_gives_the_same_bits_or_passes_again) {
-  for (const KernelEntry& entry : attest::all_kernels()) {
-    for (const char* text : {"b2 hq4 sq130 d64 causal", "b1 hq4 hkv2 sq1 skv700 d64", "hq2 sq300 skv200 d32"}) {
-      const Problem problem = parse_problem(text);
-      if (!attest::test::takes(entry, problem, "normal")) continue;
-      Cell cell(entry, problem, "normal", 2);
-      const std::uint64_t first = attest::hash_outputs(cell.execution->outputs());
-      cell.execution->run();
-      BOOST_CHECK_MESSAGE(attest::hash_outputs(cell.execution->outputs()) == first,
-                          describe(entry, problem, "normal") << ": the second run gave other bits");
-      Cell other(entry, problem, "normal", 3);
-      if (attest::hash_outputs(other.execution->outputs()) != first) {
-        BOOST_CHECK_MESSAGE(other.judge().verdict.has_passed(), describe(entry, problem, "normal"));
-      }
-    }
-  }
-}
-
 // Hardware leaves open how an mma rounds, and in which order warps run; both models and any order must pass.
 BOOST_AUTO_TEST_CASE(a_kernel_is_right_with_either_rounding_of_mma_and_any_order_of_warps,
                      *boost::unit_test::precondition([](boost::unit_test::test_unit_id) {

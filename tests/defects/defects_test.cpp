@@ -77,21 +77,19 @@ BOOST_AUTO_TEST_CASE(every_defect_of_meaning_is_rejected_on_normal_and_outlier_i
   BOOST_TEST_MESSAGE(text_of(table()));
   for (const DefectRow& row : table().defects) {
     if (row.kind != "meaning") continue;
-    // Rule M, which is not here yet, shows these.
-    if (row.type == "bf16" && (row.defect == "scale +0.1%" || row.defect == "gain +0.5%")) continue;
     BOOST_TEST_CONTEXT(row.defect << " in " << row.type) {
       BOOST_TEST(row.normal.rejected.at(together) == row.normal.runs);
     }
   }
 }
 
-BOOST_AUTO_TEST_CASE(of_all_defects_84_percent_are_rejected_in_bf16_and_99_in_f32) {
+BOOST_AUTO_TEST_CASE(of_all_defects_85_percent_are_rejected_in_bf16_and_99_in_f32) {
   for (const char* type : types) {
     const Share share = share_of(table(), together, type, "", false);
     BOOST_TEST_MESSAGE(fmt::format("{}: {} of {}", type, share.rejected, share.runs));
     BOOST_TEST(share.runs > 300);
   }
-  BOOST_TEST(share_of(table(), together, "bf16", "", false).value() >= 0.84);
+  BOOST_TEST(share_of(table(), together, "bf16", "", false).value() >= 0.85);
   BOOST_TEST(share_of(table(), together, "f32", "", false).value() >= 0.99);
 }
 

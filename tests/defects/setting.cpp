@@ -27,10 +27,21 @@ class RememberingOracle final : public Oracle {
     rows = known;
   }
 
+  std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return oracle_->defects(arithmetic); }
+
+  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    const std::lock_guard lock(guard_);
+    std::vector<std::vector<double>>& known = changes_[{place.batch, place.head, place.row}];
+    if (known.empty()) known = oracle_->changes(place, arithmetic);
+    return known;
+  }
+
  private:
   std::unique_ptr<Oracle> oracle_;
   mutable std::mutex guard_;
-  mutable std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::vector<OutputRow>> rows_;
+  using Place = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
+  mutable std::map<Place, std::vector<OutputRow>> rows_;
+  mutable std::map<Place, std::vector<std::vector<double>>> changes_;
 };
 
 }  // namespace

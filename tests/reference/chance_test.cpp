@@ -79,8 +79,17 @@ struct RulePS {
             std::pow(weight[j] * shift[j] * away, 2) + (stored * stored + sigma * sigma) * std::pow(kappa[j] * v(j), 2);
         spread += weight[j] * away * away;
       }
+      // With dropout the stored weight of a tile's greatest key is 1/(1-p), rounded, in every row.
+      double repeated = 0.0;
+      const std::int64_t tile = a.rescales > 0 ? (p.seq_kv + a.rescales) / (a.rescales + 1) : 64;
+      for (std::int64_t first = 0; p.dropout > 0.0 && first < p.seq_kv; first += tile) {
+        const auto begin = s.begin() + first;
+        const auto top = std::max_element(begin, s.begin() + std::min(p.seq_kv, first + tile)) - s.begin();
+        const auto at_top = static_cast<std::size_t>(top);
+        repeated += kappa[at_top] * weight[at_top] * std::fabs(v(at_top));
+      }
       const double coherent = 2.0 * u * std::fabs(with_slope - out * slope) + shared * std::sqrt(spread) +
-                              (p.dropout > 0.0 ? 2.0 * u * size : 0.0);
+                              (p.dropout > 0.0 ? 2.0 * u * size : 0.0) + a.weight * repeated;
       const double stored = (3.0 * u + a.output) * std::fabs(out) + a.output_floor;
       bound.push_back(6.5 * std::sqrt(variance) + coherent + stored);  // but for the inflation of second order
       deviation.push_back(0.41 * std::sqrt(variance + stored * stored) + coherent);
@@ -197,7 +206,7 @@ BOOST_AUTO_TEST_CASE(rules_that_hold_follow_from_the_nature_of_the_inputs) {
   BOOST_TEST(rules({}) == "F");
   BOOST_TEST(rules({.exchangeable = true}) == "F");
   BOOST_TEST(rules({.continuous = true}) == "FP");
-  BOOST_TEST(rules(chance) == "FPS");
+  BOOST_TEST(rules(chance) == "FPSM");
   BOOST_TEST((find_input_kind("normal").nature == chance));
   for (const char* kind : {"uniform_scores", "two_valued", "minilm"})
     BOOST_TEST(!find_input_kind(kind).nature.continuous);

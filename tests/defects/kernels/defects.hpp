@@ -21,6 +21,7 @@ enum class Defect {
   first_of_tile_dropped,
   ragged_tile_dropped,
   padded_keys_unmasked,
+  length_ignored,
   mask_ignored,
   window_left_plus_1,
   window_left_minus_1,

@@ -80,6 +80,9 @@ void Simulation::run_row(const RowPlace& place, const TensorView& out, const Ten
       merge(whole, part);
     }
   }
+  // Padding is zeros: a score of 0 and a value of 0.
+  if (has(Defect::padded_keys_unmasked))
+    merge(whole, {.greatest = 0.0f, .total = 16.0f, .sums = std::vector<float>(width)});
   store(place, whole, keys.empty(), out, lse);
 }
 

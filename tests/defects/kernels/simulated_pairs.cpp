@@ -79,7 +79,7 @@ std::int64_t Simulation::offset_of(std::int64_t length) const {
 std::vector<std::int64_t> Simulation::visible_keys(const RowPlace& place) const {
   std::int64_t length = length_of(place);
   const std::int64_t here = place.row + offset_of(length);
-  if (has(Defect::padded_keys_unmasked)) length = std::min(p_.seq_kv, length + 16);
+  if (has(Defect::length_ignored)) length = p_.seq_kv;
   std::int64_t last = p_.causal ? here : length - 1;
   if (has(Defect::causal_strict)) --last;
   if (has(Defect::causal_plus_1)) ++last;
