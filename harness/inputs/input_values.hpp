@@ -72,7 +72,8 @@ void poison_hidden(const Tensor& tensor, const Problem& problem, std::uint64_t s
 
 // not_finite.cpp: infinities and NaN that rows meet.
 
-/// Some lines of the bias are -inf throughout, a quarter of the others' elements and one key of all; the rest is N(0,1).
+/// Some lines of the bias are -inf throughout, a quarter of the others' elements and one key of all; the rest is
+/// N(0,1).
 void fill_infinite_bias(const Tensor& bias, const Problem& problem, std::uint64_t seed);
 /// NaN and infinities in the key that fill_infinite_bias() hides from all rows.
 void poison_behind_bias(const Tensor& tensor, const Problem& problem);

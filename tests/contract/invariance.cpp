@@ -13,10 +13,14 @@ namespace {
 using namespace attest;
 using attest::test::Cell;
 
-constexpr const char* problems[] = {"b3 hq4 sq130 d64 causal", "b3 hq4 hkv2 sq1 skv700 d64",
-                                    "b3 hq2 sq1 skv1500 d128", "b3 hq4 hkv2 sq5 skv900 d64",
-                                    "b3 hq2 sq300 skv200 d32", "b3 hq2 sq200 d64 causal window=31,0",
-                                    "b3 hq4 sq50 d_model=128"};
+// The emulator is slow, and its threads are not the kernel's.
+const std::vector<const char*> problems =
+    attest::test::on_cpu
+        ? std::vector{"b3 hq4 sq130 d64 causal",    "b3 hq4 hkv2 sq1 skv700 d64", "b3 hq2 sq1 skv1500 d128",
+                      "b3 hq4 hkv2 sq5 skv900 d64", "b3 hq2 sq300 skv200 d32",    "b3 hq2 sq200 d64 causal window=31,0",
+                      "b3 hq4 sq50 d_model=128"}
+        : std::vector{"b2 hq2 sq70 d64 causal", "b3 hq2 hkv1 sq1 skv600 d64", "b2 hq2 sq70 d64 causal window=31,0",
+                      "b2 hq4 sq30 d_model=128"};
 
 /// Calls visit(problem) for each problem, in f32 and, where only that is taken, in bf16.
 template <class Visit>
@@ -103,8 +107,7 @@ BOOST_AUTO_TEST_CASE(a_kernel_run_again_gives_the_same_bits_where_it_says_so_and
 BOOST_AUTO_TEST_CASE(a_kernel_on_other_threads_gives_the_same_bits_where_it_says_so_and_only_there) {
   check_claim("threads", &Invariance::threads, [](const KernelEntry& entry, const Problem& problem) {
     const std::uint64_t first = bits_on(entry, problem, 1);
-    return bits_on(entry, problem, 2) != first || bits_on(entry, problem, 3) != first ||
-           bits_on(entry, problem, 7) != first;
+    return bits_on(entry, problem, 2) != first || (attest::test::on_cpu && bits_on(entry, problem, 7) != first);
   });
 }
 

@@ -14,6 +14,10 @@ bool has_linear_state(const Problem& p) {
 bool has_softmax(const Problem& p, const Presence&) {
   return !has_linear_state(p);
 }
+// Where scores are large, a key of score 0 weighs nothing.
+bool small_scores(const Problem& p, const Presence&) {
+  return !has_linear_state(p) && p.effective_scale() * std::sqrt(static_cast<double>(p.head_dim)) < 2.0;
+}
 bool always(const Problem&, const Presence&) {
   return true;
 }
@@ -116,7 +120,7 @@ const std::vector<PlantedDefect>& planted_defects() {
       {Defect::last_key_dropped, meaning, "last key dropped", has_softmax},
       {Defect::first_of_tile_dropped, meaning, "first key of each later tile dropped", several_tiles},
       {Defect::ragged_tile_dropped, meaning, "last tile dropped when ragged", ragged_tiles},
-      {Defect::padded_keys_unmasked, meaning, "16 padded keys unmasked", has_softmax},
+      {Defect::padded_keys_unmasked, meaning, "16 padded keys unmasked", small_scores},
       {Defect::length_ignored, meaning, "kv lengths ignored", lengths},
       {Defect::mask_ignored, meaning, "mask ignored", mask},
       {Defect::window_left_plus_1, meaning, "window left +1", window_left},
