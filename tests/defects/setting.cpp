@@ -61,7 +61,7 @@ const std::vector<Setting>& settings() {
       {"b2 hq2 sq32 skv72 d40 dv32", {.mask = true, .bias = true, .kv_lengths = true}},
       {"hq2 sq48 skv80 d64 dropout=0.2 seed=77"},
       {"hq2 sq48 skv72 d128 dv32 softcap=2"},
-      {"b2 hq8 hkv2 sq1 skv300 d64"},
+      {"b8 hq8 hkv2 sq1 skv300 d64"},
       {"hq2 sq56 d32 scale=1 buckets=16 max_distance=20", {}, "cross"},
       {"b2 hq2 sq48 d32 causal feature=elu1", {}, "linear"},
   };
