@@ -46,4 +46,9 @@ inline double judged_exponential(const Arithmetic& arithmetic) {
   return accumulates_in_double(arithmetic) ? arithmetic.exponential + 2.0 * reference_roundoff : arithmetic.exponential;
 }
 
+/// N + n_r: roundings that a sum over the keys of a row goes through.
+inline double sum_steps(const Arithmetic& arithmetic, std::int64_t keys) {
+  return chain_length(arithmetic, keys) + static_cast<double>(arithmetic.rescales);
+}
+
 }  // namespace attest

@@ -30,6 +30,22 @@ struct ColumnSums {
 /// Arrays handed to the loops are padded with zeros to a multiple of this many elements.
 inline constexpr std::int64_t row_padding = 8;
 
+/// The weights of one key in the sums that the variance of an output needs.
+struct MomentWeights {
+  double variance = 0.0;  ///< of v^2: what the key's own roundings add to the variance
+  double shift = 0.0;     ///< of v: the same, about the average
+  double spread = 0.0;    ///< of v^2: P kappa^2
+  double slope = 0.0;     ///< of v: P s kappa
+};
+
+/// Arrays with one number a column of v, of the sums that MomentWeights names.
+struct MomentSums {
+  double* variance = nullptr;
+  double* shift = nullptr;
+  double* spread = nullptr;
+  double* slope = nullptr;
+};
+
 /// The inner loops of one row, compiled once for the plain machine and once for each instruction set that pays. All
 /// give the same bits: lanes are fixed and products are never fused. `count` is a multiple of row_padding.
 struct RowLoops {
@@ -43,6 +59,10 @@ struct RowLoops {
   /// spread[c] += weight * |multiplier * v[c] - out[c]|
   void (*add_spread)(double weight, double multiplier, const double* v, const double* out, std::int64_t count,
                      double* spread);
+  /// Adds one key to the sums of a variance, plainly: they only scale a bound.
+  void (*add_moments)(const MomentWeights& weights, const double* v, std::int64_t count, const MomentSums& sums);
+  /// sum[c] += weight * v[c], plainly.
+  void (*add_scaled)(double weight, const double* v, std::int64_t count, double* sum);
   /// q.k in f32 arithmetic: what a textbook kernel gets.
   float (*plain_dot)(const double* q, const double* k, std::int64_t count);
   /// sum[c] += weight * v[c] in f32 arithmetic.

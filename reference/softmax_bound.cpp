@@ -17,8 +17,7 @@ namespace {
 constexpr double greatest_exponent = 300.0;
 
 double chain_error(const Arithmetic& arithmetic, const RowScores& scores) {
-  const double chain = chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size()));
-  return gamma(chain + static_cast<double>(arithmetic.rescales), judged_roundoff(arithmetic));
+  return gamma(sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size())), judged_roundoff(arithmetic));
 }
 
 }  // namespace
@@ -51,8 +50,7 @@ std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic&
                                   const ScoreErrors& errors, const RowColumns& columns) {
   const double u = judged_roundoff(arithmetic);
   const double chain = chain_error(arithmetic, scores);
-  const double steps =
-      chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size())) + static_cast<double>(arithmetic.rescales);
+  const double steps = sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size()));
   const double dropping = inputs.dropout ? 2.0 * u : 0.0;
   const double storing = arithmetic.weight + arithmetic.input + dropping + chain;
   const double tiny = underflow_floor(arithmetic);

@@ -6,6 +6,8 @@
 
 #include "reference/plain.hpp"
 #include "reference/softmax_bound.hpp"
+#include "reference/softmax_chance.hpp"
+#include "reference/softmax_defects.hpp"
 #include "reference/softmax_row.hpp"
 
 namespace attest {
@@ -16,7 +18,8 @@ constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 class SoftmaxOracle final : public Oracle {
  public:
-  SoftmaxOracle(const Spec& spec, const Problem& problem, const TensorSet& tensors) : inputs_(spec, problem, tensors) {
+  SoftmaxOracle(const Spec& spec, const Problem& problem, const TensorSet& tensors)
+      : inputs_(spec, problem, tensors), defects_(inputs_) {
     // Asking the spec whether a key is there costs about as much as working through 16 elements.
     const double scan =
         16.0 * static_cast<double>(problem.seq_kv) / static_cast<double>(problem.head_dim + problem.head_dim_v);
@@ -33,6 +36,12 @@ class SoftmaxOracle final : public Oracle {
   }
 
   double row_cost() const override { return row_cost_; }
+
+  std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
+
+  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    return defects_.changes(place, arithmetic);
+  }
 
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
     const auto width = static_cast<std::size_t>(inputs_.problem.head_dim_v);
@@ -61,24 +70,37 @@ class SoftmaxOracle final : public Oracle {
     line.value.assign(width, value);
     line.bound.assign(width, bound);
     line.plain.assign(width, value);
+    line.probable.assign(width, bound);
+    line.deviation.assign(width, 0.0);
   }
 
   void average(const RowPlace& place, const Arithmetic& arithmetic, const RowScores& scores, OutputRow& out,
                OutputRow& lse) const {
     const ScoreErrors errors = score_errors(inputs_, arithmetic, scores);
     const PlainWeights plain = plain_weights(inputs_.problem, scores);
-    const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight);
+    const ScoreChances chances = score_chances(inputs_, arithmetic, scores);
+    const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight, chances.moments);
     const std::int64_t width = inputs_.problem.head_dim_v;
     out.value.assign(columns.out.begin(), columns.out.begin() + width);
     out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
+    Chance chance = output_chances(inputs_, place, arithmetic, scores, errors, chances, columns);
+    out.probable = std::move(chance.bound);
+    out.deviation = std::move(chance.deviation);
+    out.coherent = std::move(chance.coherent);
     for (std::int64_t c = 0; c < width; ++c) {
       if (std::isfinite(columns.out[c]) && std::isfinite(columns.magnitude[c])) continue;
       const Propagated propagated = propagate(inputs_, place, scores, c);
       out.value[c] = propagated.value;
       out.bound[c] = propagated.certain ? 0.0 : infinity;
+      out.probable[c] = out.bound[c];
+      out.deviation[c] = 0.0;
     }
     lse.value = {scores.greatest + std::log(scores.sum)};
     lse.bound = {lse_bound(arithmetic, scores, errors)};
+    chance = lse_chance(arithmetic, scores, chances);
+    lse.probable = std::move(chance.bound);
+    lse.deviation = std::move(chance.deviation);
+    lse.coherent = std::move(chance.coherent);
     if (!plain.weight.empty()) {
       for (std::int64_t c = 0; c < width; ++c)
         out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));
@@ -87,6 +109,7 @@ class SoftmaxOracle final : public Oracle {
   }
 
   SoftmaxInputs inputs_;
+  SoftmaxDefects defects_;
   double row_cost_ = 0.0;
 };
 

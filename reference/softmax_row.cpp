@@ -19,15 +19,7 @@ class LineReader {
       : view_(view), line_((view.shape[3] + row_padding - 1) / row_padding * row_padding) {}
 
   const double* read(std::int64_t i0, std::int64_t i1, std::int64_t i2) {
-    const std::int64_t first = view_.offset(i0, i1, i2);
-    if (view_.strides[3] == 1) {
-      const auto* bytes = static_cast<const std::byte*>(view_.data);
-      const std::int64_t width = static_cast<std::int64_t>(size_of(view_.dtype));
-      row_loops().widen(bytes + first * width, view_.dtype, view_.shape[3], line_.data());
-    } else {
-      for (std::int64_t c = 0; c < view_.shape[3]; ++c)
-        line_[c] = load_element(view_.data, view_.dtype, first + c * view_.strides[3]);
-    }
+    load_line(view_, i0, i1, i2, line_.data());
     return line_.data();
   }
 
@@ -38,10 +30,6 @@ class LineReader {
   TensorView view_;
   std::vector<double> line_;
 };
-
-double capped(double score, double softcap) {
-  return softcap == 0.0 ? score : softcap * std::tanh(score / softcap);
-}
 
 void weigh(RowScores& row) {
   CompensatedSum sum;
@@ -55,11 +43,37 @@ void weigh(RowScores& row) {
 
 }  // namespace
 
-RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
-  const Problem& problem = inputs.problem;
+std::int64_t keys_of_tile(const Problem& problem, const Arithmetic& arithmetic) {
+  constexpr std::int64_t usual = 64;
+  if (arithmetic.rescales <= 0) return usual;
+  const std::int64_t blocks = arithmetic.rescales + 1;
+  return std::max<std::int64_t>(1, (problem.seq_kv + blocks - 1) / blocks);
+}
+
+double capped_score(const Problem& problem, double score) {
+  return problem.softcap == 0.0 ? score : problem.softcap * std::tanh(score / problem.softcap);
+}
+
+void load_line(const TensorView& view, std::int64_t i0, std::int64_t i1, std::int64_t i2, double* target) {
+  const std::int64_t first = view.offset(i0, i1, i2);
+  if (view.strides[3] == 1) {
+    const auto* bytes = static_cast<const std::byte*>(view.data);
+    row_loops().widen(bytes + first * static_cast<std::int64_t>(size_of(view.dtype)), view.dtype, view.shape[3],
+                      target);
+    return;
+  }
+  for (std::int64_t c = 0; c < view.shape[3]; ++c)
+    target[c] = load_element(view.data, view.dtype, first + c * view.strides[3]);
+}
+
+RowReading row_reading(const SoftmaxInputs& inputs, const RowPlace& place) {
   const std::int64_t length = inputs.kv_length(place.batch);
-  const std::int64_t offset = problem.offset(length);
-  const std::int64_t head_kv = place.head / problem.group();
+  return {.head_kv = place.head / inputs.problem.group(), .length = length, .offset = inputs.problem.offset(length)};
+}
+
+RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading) {
+  const Problem& problem = inputs.problem;
+  const std::int64_t offset = reading.offset;
   const bool spec_has_bias = inputs.spec.has_bias(problem);
   const bool is_plain = problem.dtype != DType::f64;
   const auto plain_scale = static_cast<float>(inputs.scale);
@@ -72,22 +86,23 @@ RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
 
   RowScores row;
   row.greatest = -infinity;
-  for (std::int64_t j = 0; j < length; ++j) {
+  for (std::int64_t j = 0; j < reading.length; ++j) {
     if (!inputs.spec.visible(problem, place.row, j, offset)) continue;
     if (inputs.mask && inputs.mask->load(place.batch, place.head, place.row, j) == 0.0) continue;
     double bias = inputs.bias ? inputs.bias->load(place.batch, place.head, place.row, j) : 0.0;
     if (spec_has_bias) bias += inputs.spec.bias(problem, inputs.tensors, place.head, place.row, j, offset);
     if (bias == -infinity) continue;
 
-    const double* k = keys.read(place.batch, head_kv, j);
+    const double* k = keys.read(place.batch, reading.head_kv, j);
     DotProduct dot;
     row_loops().dot(q, k, keys.padded(), exact, &dot);
-    const double before_bias = capped(inputs.scale * dot.value, problem.softcap);
+    const double before_bias = capped_score(problem, inputs.scale * dot.value);
     const double score = before_bias + bias;
     if (score == -infinity) continue;
 
     row.key.push_back(j);
     row.score.push_back(score);
+    row.scaled.push_back(inputs.scale * dot.value);
     row.parts.push_back(std::fabs(before_bias) + std::fabs(bias));
     row.magnitude.push_back(std::fabs(inputs.scale) * dot.magnitude);
     const bool kept = !inputs.dropout || inputs.dropout->keeps(place.batch, place.head, place.row, j);
@@ -107,7 +122,8 @@ RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
 }
 
 RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores,
-                          const std::vector<double>& growth, const std::vector<float>& plain_weight) {
+                          const std::vector<double>& growth, const std::vector<float>& plain_weight,
+                          const std::vector<MomentWeights>& moments) {
   const std::int64_t head_kv = place.head / inputs.problem.group();
   LineReader values(inputs.v);
   const auto columns = static_cast<std::size_t>(values.padded());
@@ -115,15 +131,21 @@ RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, co
                     .magnitude = std::vector<double>(columns),
                     .absolute = std::vector<double>(columns),
                     .spread = std::vector<double>(columns),
+                    .variance = std::vector<double>(columns),
+                    .shift = std::vector<double>(columns),
+                    .squares = std::vector<double>(columns),
+                    .slope = std::vector<double>(columns),
                     .plain = std::vector<float>(plain_weight.empty() ? 0 : columns)};
   std::vector<double> error(columns);
   const ColumnSums sums{result.out.data(), error.data(), result.magnitude.data(), result.absolute.data()};
+  const MomentSums moment_sums{result.variance.data(), result.shift.data(), result.squares.data(), result.slope.data()};
   for (std::size_t index = 0; index < scores.key.size(); ++index) {
     const double* v = values.read(place.batch, head_kv, scores.key[index]);
     const Compensated weight = two_product(scores.weight[index], scores.multiplier[index]);
     const Compensated halves = split(weight.value);
     const Weight split_weight{.value = weight.value, .high = halves.value, .low = halves.error + weight.error};
     row_loops().accumulate(split_weight, scores.multiplier[index], v, values.padded(), values.is_narrow(), sums);
+    if (!moments.empty()) row_loops().add_moments(moments[index], v, values.padded(), moment_sums);
     if (!plain_weight.empty()) {
       row_loops().plain_accumulate(plain_weight[index], v, values.padded(), result.plain.data());
     }

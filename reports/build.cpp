@@ -17,6 +17,10 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::winners_section(contests));
   report.sections.push_back(reports::growth_section(study));
   report.sections.push_back(reports::accuracy_section(study));
+  if (reports::Section published = reports::published_section(study); !published.blocks.empty()) {
+    report.sections.push_back(std::move(published));
+  }
+  if (!input.verifier_table.empty()) report.sections.push_back(reports::verifier_section(input.verifier_table));
   report.sections.push_back(reports::memory_section(study));
   if (reports::Section device = reports::device_section(study); !device.blocks.empty()) {
     report.sections.push_back(std::move(device));

@@ -29,6 +29,8 @@ struct ReportInput {
   std::vector<CellRecord> cells;
   std::vector<RunRecord> runs;
   std::vector<CacheModel> models;
+  std::string verifier_table =
+      {};  ///< text of verifier_table.hpp's kind; empty: the report has no section on the verifier
 };
 
 /// Builds the report: summary, winners by length, scaling, sweeps, accuracy, memory, KV cache, method, cells and

@@ -48,6 +48,13 @@ Section cache_section(const std::vector<CacheModel>& models);
 /// Conventions, and which timing rules were met.
 Section method_section(const Study& study, const std::optional<Peaks>& peaks);
 
+/// Figures that others have published beside those of the store; without blocks where it has none to set beside.
+Section published_section(const Study& study);
+
+/// The verifier's own quality, from the text of its table (reports/verifier_table.hpp). Throws nlohmann's exceptions
+/// for a text that is none.
+Section verifier_section(const std::string& text);
+
 /// Every cell; what was not run or did not pass, and why.
 Section cells_section(const Study& study, const std::optional<Peaks>& peaks);
 

@@ -49,6 +49,7 @@ struct ReportOptions {
   std::string out;
   std::string formats;
   std::string title;
+  bool verifier = false;
 };
 
 struct CompareOptions {

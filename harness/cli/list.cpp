@@ -43,12 +43,20 @@ Listing list_variants() {
 }
 
 Listing list_kernels() {
-  Listing listing{{{"kernel"}, {"backend"}, {"summary"}}, {}};
+  Listing listing{{{"kernel"}, {"backend"}, {"same bits"}, {"summary"}}, {}};
   for (const KernelEntry& entry : all_kernels()) {
-    listing.rows.push_back({entry.id(), std::string(entry.kernel->backend), std::string(entry.kernel->summary)});
+    const Invariance& same = entry.kernel->invariance;
+    std::string names;
+    for (const auto& [holds, name] :
+         {std::pair{same.reruns, "reruns"}, {same.threads, "threads"}, {same.batch, "batch"}})
+      if (holds) names += (names.empty() ? "" : " ") + std::string(name);
+    listing.rows.push_back({entry.id(), std::string(entry.kernel->backend), names, std::string(entry.kernel->summary)});
     listing.objects.push_back({{"kernel", entry.id()},
                                {"variant", entry.variant->name},
                                {"backend", entry.kernel->backend},
+                               {"same_bits_rerun", same.reruns},
+                               {"same_bits_any_threads", same.threads},
+                               {"same_bits_alone_and_in_batch", same.batch},
                                {"summary", entry.kernel->summary}});
   }
   return listing;
@@ -88,8 +96,8 @@ Listing list_inputs() {
     listing.rows.push_back({std::string(kind.name), std::string(kind.summary)});
     listing.objects.push_back({{"inputs", kind.name},
                                {"summary", kind.summary},
-                               {"continuous", kind.continuous},
-                               {"exchangeable", kind.exchangeable}});
+                               {"continuous", kind.nature.continuous},
+                               {"exchangeable", kind.nature.exchangeable}});
   }
   return listing;
 }

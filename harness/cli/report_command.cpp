@@ -4,6 +4,7 @@
 #include "harness/store/store.hpp"
 #include "harness/sweep/models.hpp"
 #include "reports/build.hpp"
+#include "reports/verifier_table.hpp"
 #include "reports/write.hpp"
 
 namespace attest {
@@ -40,6 +41,7 @@ ExitCode report_command(const CommonOptions&, const ReportOptions& options) {
     // Encoders keep no cache.
     if (model.problem.causal.value_or(false)) input.models.push_back(cache_model_of(model));
   }
+  if (options.verifier) input.verifier_table = embedded_verifier_table;
   WriteOptions write;
   if (!options.formats.empty()) {
     write.formats.clear();

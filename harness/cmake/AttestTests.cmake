@@ -19,6 +19,12 @@ target_compile_definitions(attest_test_support INTERFACE
   ATTEST_NVCC="${attest_nvcc}"
   ATTEST_PYTHON="${ATTEST_PYTHON}")
 
+# Simulated kernels, right and with planted defects, and random problems for them: tests only.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/defects/kernels/*.cpp ${CMAKE_SOURCE_DIR}/tests/support/*.cpp)
+add_library(attest_simulated_kernels STATIC ${sources})
+target_link_libraries(attest_simulated_kernels PUBLIC attest::core attest::reference PRIVATE attest::options)
+target_link_libraries(attest_test_support INTERFACE attest_simulated_kernels)
+
 # attest_add_test(NAME SOURCES... [LINKS target...]): a Boost.Test program, run by ctest under its name; it sees the whole
 # project unless LINKS names what it sees.
 function(attest_add_test name)
@@ -36,7 +42,7 @@ function(attest_add_test name)
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
 endfunction()
 
-foreach(group reference harness contract golden ptx)
+foreach(group reference harness contract defects golden ptx)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${group}/*.cpp)
   set(links "")
   if(group STREQUAL "ptx")  # the emulator is a library of its own
@@ -47,12 +53,18 @@ foreach(group reference harness contract golden ptx)
   endif()
 endforeach()
 
+# A thousand runs of right kernels.
+add_test(NAME defects_slow
+  COMMAND test_defects --run_test=defects/no_right_kernel_is_rejected_in_1000_runs --report_level=short --color_output=no)
+set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
+
 # The contract once more, for the CUDA kernels on the emulator. What it holds of the CPU's memory has no meaning there.
 add_executable(test_contract_emulated ${CMAKE_SOURCE_DIR}/tests/contract/contract.cpp
-  ${CMAKE_SOURCE_DIR}/tests/contract/probes.cpp ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
+  ${CMAKE_SOURCE_DIR}/tests/contract/probes.cpp ${CMAKE_SOURCE_DIR}/tests/contract/properties.cpp
+  ${CMAKE_SOURCE_DIR}/tests/contract/invariance.cpp ${CMAKE_BINARY_DIR}/generated/test_main.cpp)
 target_link_libraries(test_contract_emulated PRIVATE attest_test_support)
 target_compile_definitions(test_contract_emulated PRIVATE ATTEST_CONTRACT_BACKEND="emulated")
-foreach(suite contract probes)
+foreach(suite contract probes properties invariance)
   add_test(NAME ${suite}_emulated
     COMMAND test_contract_emulated --run_test=${suite} --report_level=short --color_output=no)
   set_tests_properties(${suite}_emulated PROPERTIES TIMEOUT 1200)

@@ -25,9 +25,17 @@ struct AccuracyFigures {
 
 /// What one rule said.
 struct RuleResult {
-  std::string rule;    ///< "F"; P, S and M when they apply
+  std::string rule;    ///< "F"; "P", "S" and "M" where the inputs' nature lets them hold
   double ratio = 0.0;  ///< figure over its limit; passed when not above 1
   bool passed = false;
+};
+
+/// A named defect, held against the errors of a result (rule M).
+struct DefectFigure {
+  std::string name;
+  double sensitivity = 0.0;  ///< ||D/std||: how far these inputs show it, in standard deviations; 0: not at all
+  double z = 0.0;            ///< how far the errors point its way, in standard deviations
+  double c = 0.0;            ///< the share of it that the errors hold: 0 without the defect, 1 with it
 };
 
 /// The proof of one result.
@@ -36,6 +44,8 @@ struct Accuracy {
   std::int64_t rows_total = 0;
   std::vector<RuleResult> rules;
   std::vector<AccuracyFigures> outputs;  ///< the variant's main output first
+  std::int64_t defect_rows = 0;          ///< rows that were held against the defects
+  std::vector<DefectFigure> defects;     ///< that this kernel could have on this problem
 
   /// The largest error over bound of all outputs; NaN when one is NaN.
   double error_over_bound() const {

@@ -18,10 +18,11 @@ struct Arithmetic {
   double exponential = 0x1p-23;    ///< e_exp: relative error of exp
   std::int64_t rescales = 0;       ///< n_r: KV blocks - 1 + splits - 1; 0 when unfused
   std::int64_t longest_chain = 0;  ///< N: longest accumulation chain over keys; 0 is the row's own number of keys
-  bool weights_normalised = false;  ///< weights are divided by their sum before they are rounded to `weight`
-  double feature = 0x1p-23;         ///< linear attention: relative error of the feature map
-  bool feature_literal = false;     ///< linear attention: elu(x)+1 computed as written, which cancels for x << 0
-  std::int64_t state_chain = 0;     ///< linear attention: longest chain through the carried state; 0 is the row's keys
+  bool weights_normalised = false;   ///< weights are divided by their sum before they are rounded to `weight`
+  std::int64_t truncated_chunk = 0;  ///< products that a truncating tensor core sums at once; 0: sums round to nearest
+  double feature = 0x1p-23;          ///< linear attention: relative error of the feature map
+  bool feature_literal = false;      ///< linear attention: elu(x)+1 computed as written, which cancels for x << 0
+  std::int64_t state_chain = 0;      ///< linear attention: longest chain through the carried state; 0 is the row's keys
 };
 
 }  // namespace attest

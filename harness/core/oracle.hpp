@@ -51,6 +51,15 @@ struct OutputRow {
   std::vector<double> bound;        ///< rule F: no honest kernel of that arithmetic errs more, element by element
   std::vector<double> plain;        ///< what a textbook kernel of the problem's type gives, for the rule "at most twice
                                     ///< the error of a plain kernel" that is reported beside; may be empty
+  std::vector<double> probable{};   ///< rule P: what independent roundings exceed once in 1e9; empty: no such bound
+  std::vector<double> deviation{};  ///< rule S: the standard deviation of an honest kernel's error; empty: unknown
+  std::vector<double> coherent{};   ///< the part of it that all elements may have with one sign; empty: 0
+};
+
+/// A named way to be wrong, such as "scale +1%".
+struct KnownDefect {
+  std::string_view name;
+  double least_share = 0.0;  ///< up to this share of it (rule M's |c|) honest kernels may seem to have
 };
 
 /// Computes the truth, and the bound that follows from a kernel's arithmetic, a row at a time, in double.
@@ -66,6 +75,16 @@ class Oracle {
 
   /// Replaces `rows` by every line of the outputs that belongs to `place`. Thread-safe.
   virtual void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const = 0;
+
+  /// The ways to be wrong that a kernel of that arithmetic could show on these inputs, told apart by the first line of
+  /// row().
+  virtual std::vector<KnownDefect> defects(const Arithmetic& /*arithmetic*/) const { return {}; }
+
+  /// What each of defects(arithmetic), in that order, would change in that line: wrong - right; empty where nothing.
+  /// Thread-safe.
+  virtual std::vector<std::vector<double>> changes(const RowPlace& /*place*/, const Arithmetic& /*arithmetic*/) const {
+    return {};
+  }
 };
 
 /// Makes an oracle. `outputs` are the kernel's own results: an oracle that judges a kernel stage by stage reads the

@@ -73,6 +73,15 @@ struct KernelCall {
   int threads = 1;
 };
 
+/// Which changes leave every bit of a kernel's outputs as it is. The contract suite proves each claim, yes and no.
+struct Invariance {
+  bool reruns = true;   ///< the same call again
+  bool threads = true;  ///< another number of threads
+  bool batch = true;    ///< a batch entry computed alone
+
+  bool operator==(const Invariance&) const = default;
+};
+
 /// One way to compute a variant.
 struct Kernel {
   std::string_view name;     ///< <backend>_<algorithm>, as cpu_tiled
@@ -90,6 +99,7 @@ struct Kernel {
   /// CUDA kernels: the launches of one run, of entries of the module that is compiled from the file of the kernel's
   /// name. `inputs` says by shapes which optional tensors there are; their data must not be read.
   LaunchPlan (*plan)(const Problem& problem, const TensorSet& inputs) = nullptr;
+  Invariance invariance{};
   /// FLOPs of this algorithm where they differ from the variant's; null takes the variant's.
   double (*flops)(const Problem& problem) = nullptr;
 };

@@ -14,24 +14,26 @@
 namespace attest {
 namespace {
 
-constexpr std::array<InputKind, 12> kinds{{
+constexpr std::array<InputKind, 15> kinds{{
     {.name = "normal", .summary = "N(0,1)"},
     {.name = "outliers", .summary = "N(0,1) + N(0,100)*Bernoulli(0.001), FlashAttention-3's recipe (variance 100)"},
     {.name = "large_logits", .summary = "q and k N(0,16): scores 16 times those of normal"},
+    {.name = "huge_logits", .summary = "q and k N(0,4096): scores of thousands, whose exponentials overflow"},
     {.name = "peaked", .summary = "each query lies along one visible key, 24 above the others' mean score"},
     {.name = "uniform_scores",
      .summary = "all keys of a head are equal, so every weight of a row is",
-     .continuous = false},
-    {.name = "two_valued", .summary = "-1 or +1 with equal probability", .continuous = false},
+     .nature = {.exchangeable = true}},
+    {.name = "two_valued", .summary = "-1 or +1 with equal probability", .nature = {.exchangeable = true}},
     {.name = "padded", .summary = "N(0,1) with key lengths; of several, one whole and one of 1 key"},
     {.name = "fully_masked_rows", .summary = "N(0,1) with a mask that leaves some rows no key"},
     {.name = "nan_behind_mask", .summary = "N(0,1) with NaN and infinities in keys hidden from every row"},
+    {.name = "nan_in_sight", .summary = "N(0,1) with NaN and infinities in a few places of q, k and v that rows see"},
+    {.name = "infinite_bias", .summary = "N(0,1) with a bias N(0,1), -inf in places, whole rows and a key of NaN"},
     {.name = "near_overflow", .summary = "f16: q.k is near 80000, beyond the largest f16; v N(0,2^20)"},
-    {.name = "minus12", .summary = "q and k N(-12,1/4), where elu(x)+1 cancels; v N(0,1)", .continuous = false},
-    {.name = "minilm",
-     .summary = "activations of all-MiniLM-L6-v2 on the text of a licence",
-     .continuous = false,
-     .exchangeable = false},
+    {.name = "minus12",
+     .summary = "q and k N(-12,1/4), where elu(x)+1 cancels; v N(0,1)",
+     .nature = {.exchangeable = true}},
+    {.name = "minilm", .summary = "activations of all-MiniLM-L6-v2 on the text of a licence", .nature = {}},
 }};
 
 // How far the score of a peaked query's own key lies above the others' mean.
@@ -60,6 +62,8 @@ void fill_elements(std::string_view kind, const TensorSpec& spec, const Tensor& 
     });
   } else if (kind == "large_logits") {
     fill(tensor, [&](std::int64_t index) { return (scored ? 4.0 : 1.0) * normals.normal(index); });
+  } else if (kind == "huge_logits") {
+    fill(tensor, [&](std::int64_t index) { return (scored ? 64.0 : 1.0) * normals.normal(index); });
   } else if (kind == "two_valued") {
     fill(tensor, [&](std::int64_t index) { return normals.bits(index) >> 63 != 0 ? 1.0 : -1.0; });
   } else if (kind == "minus12") {
@@ -178,6 +182,12 @@ void fill_together(std::string_view kind, const InputLayout& layout, const Probl
       if (spec.role != Role::key && spec.role != Role::value) continue;
       if (const Tensor* tensor = storage.find(spec.name)) poison_hidden(*tensor, problem, seed, hidden);
     }
+  } else if (kind == "nan_in_sight") {
+    poison_in_sight(*tensor_of(Role::query), *tensor_of(Role::key), *tensor_of(Role::value), problem);
+  } else if (kind == "infinite_bias") {
+    fill_infinite_bias(*tensor_of(Role::bias), problem, seed);
+    poison_behind_bias(*tensor_of(Role::key), problem);
+    poison_behind_bias(*tensor_of(Role::value), problem);
   } else if (kind == "minilm") {
     fill_minilm(layout, problem, storage);
   }
@@ -279,7 +289,9 @@ const InputKind& find_input_kind(std::string_view name) {
 
 Presence presence_of_inputs(std::string_view kind) {
   const std::string_view name = find_input_kind(kind).name;
-  return {.mask = name == "fully_masked_rows" || name == "nan_behind_mask", .kv_lengths = name == "padded"};
+  return {.mask = name == "fully_masked_rows" || name == "nan_behind_mask",
+          .bias = name == "infinite_bias",
+          .kv_lengths = name == "padded"};
 }
 
 Presence presence_of_inputs(std::string_view kind, const Variant& variant, const Problem& problem) {
@@ -295,6 +307,7 @@ Support supports_inputs(std::string_view kind, const Variant& variant, const Pro
   const InputLayout layout(variant, problem);
   if (name == "minilm") return supports_minilm(layout, variant, problem);
   if (name == "fully_masked_rows" || name == "nan_behind_mask") return supports_masked(name, layout, variant, problem);
+  if (name == "nan_in_sight" || name == "infinite_bias") return supports_not_finite(name, layout, variant, problem);
   if (name == "padded" && layout.find(Role::kv_lengths) == nullptr && layout.find(Role::mask) == nullptr) {
     return Support::no(fmt::format("padded needs kv_lengths or a mask, and {} takes neither", variant.name));
   }

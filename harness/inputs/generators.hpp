@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "harness/core/nature.hpp"
 #include "harness/core/variant.hpp"
 
 namespace attest {
@@ -14,12 +15,11 @@ namespace attest {
 struct InputKind {
   std::string_view name;
   std::string_view summary;  ///< one line: the distribution
-  bool continuous = true;    ///< rounding errors are independent, with mean zero: probabilistic rules hold
-  bool exchangeable = true;  ///< the order of the keys means nothing
+  Nature nature{.continuous = true, .exchangeable = true};
 };
 
-/// Every kind, in the order of the documentation: normal, outliers, large_logits, peaked, uniform_scores, two_valued,
-/// padded, fully_masked_rows, nan_behind_mask, near_overflow, minus12, minilm.
+/// Every kind, in the order of the documentation: normal, outliers, large_logits, huge_logits, peaked, uniform_scores,
+/// two_valued, padded, fully_masked_rows, nan_behind_mask, nan_in_sight, infinite_bias, near_overflow, minus12, minilm.
 std::span<const InputKind> input_kinds();
 
 /// The kind of that name. Throws Error (exit 2) listing the known ones.

@@ -70,6 +70,19 @@ void fill_hidden_mask(const Tensor& mask, const Problem& problem, const std::vec
 /// Overwrites the hidden keys of a (b, ..., skv, width) tensor with NaN and both infinities.
 void poison_hidden(const Tensor& tensor, const Problem& problem, std::uint64_t seed, const std::vector<bool>& hidden);
 
+// not_finite.cpp: infinities and NaN that rows meet.
+
+/// Some lines of the bias are -inf throughout, a quarter of the others' elements and one key of all; the rest is
+/// N(0,1).
+void fill_infinite_bias(const Tensor& bias, const Problem& problem, std::uint64_t seed);
+/// NaN and infinities in the key that fill_infinite_bias() hides from all rows.
+void poison_behind_bias(const Tensor& tensor, const Problem& problem);
+/// A NaN in one query row, an infinity and perhaps a NaN in one key head, infinities and a NaN in columns of one value
+/// head; most rows meet none of them.
+void poison_in_sight(const Tensor& q, const Tensor& k, const Tensor& v, const Problem& problem);
+Support supports_not_finite(std::string_view kind, const InputLayout& layout, const Variant& variant,
+                            const Problem& problem);
+
 // minilm.cpp: real activations.
 
 Support supports_minilm(const InputLayout& layout, const Variant& variant, const Problem& problem);

@@ -142,6 +142,7 @@ class CellRun {
     options.budget = job_.check_budget;
     options.seed = job_.seed;
     options.threads = job_.check_threads;
+    if (job_.tensors.empty()) options.nature = find_input_kind(job_.key.inputs).nature;
     Verification verification =
         verify(*oracle, problem_, entry_.kernel->arithmetic(problem_), execution_->outputs(), options);
     record_.verdict = std::move(verification.verdict);

@@ -25,14 +25,6 @@ double overflow_threshold(DType type) {
   }
 }
 
-std::string text_of_element(std::string_view output, const JudgedElement& element) {
-  std::vector<std::int64_t> index(element.index.begin(), element.index.end());
-  if (element.column >= 0) index.push_back(element.column);
-  constexpr std::string_view names[] = {"", "", "", "(b,h,i) = ", "(b,h,i,c) = "};
-  const bool is_attention = element.index.size() == 3 || index.size() == 4;
-  return fmt::format("{} {}({})", output, is_attention ? names[index.size()] : "", fmt::join(index, ","));
-}
-
 // The value at a share of a sample, which is reordered.
 double quantile(std::vector<float>& sample, double share) {
   if (sample.empty()) return 0.0;
@@ -42,6 +34,14 @@ double quantile(std::vector<float>& sample, double share) {
 }
 
 }  // namespace
+
+std::string text_of_element(std::string_view output, const JudgedElement& element) {
+  std::vector<std::int64_t> index(element.index.begin(), element.index.end());
+  if (element.column >= 0) index.push_back(element.column);
+  constexpr std::string_view names[] = {"", "", "", "(b,h,i) = ", "(b,h,i,c) = "};
+  const bool is_attention = element.index.size() == 3 || index.size() == 4;
+  return fmt::format("{} {}({})", output, is_attention ? names[index.size()] : "", fmt::join(index, ","));
+}
 
 double unit_in_last_place(DType type, double value) {
   const double smallest =
@@ -79,6 +79,7 @@ void FigureCollector::add(const JudgedElement& element) {
     worst_ = fmt::format("{}: expected {:.9g}, got {:.9g}, error {:.3g} is {:.3g} times the bound {:.3g}",
                          text_of_element(output_, element), element.expected, element.got, error, ratio, element.bound);
   }
+  chances_.add(element, error);
   max_error_ = std::max(max_error_, error);
   squares_ += error * error;
   if (element.expected != 0.0 && std::isfinite(element.expected)) {
@@ -113,6 +114,7 @@ void FigureCollector::merge(const FigureCollector& later) {
   products_ += later.products_;
   plain_squares_ += later.plain_squares_;
   plain_max_error_ = std::max(plain_max_error_, later.plain_max_error_);
+  chances_.merge(later.chances_);
   if (later.worst_ratio_ > worst_ratio_) {
     worst_ratio_ = later.worst_ratio_;
     worst_ = later.worst_;
@@ -120,8 +122,9 @@ void FigureCollector::merge(const FigureCollector& later) {
   ulps_.insert(ulps_.end(), later.ulps_.begin(), later.ulps_.end());
 }
 
-std::string FigureCollector::failure() const {
-  return fmt::format("{} ({} of {} elements wrong)", worst_, failures_, elements_);
+std::string FigureCollector::failure(std::string_view rule) const {
+  const std::string by = rule == "F" ? " by rule F" : "";
+  return fmt::format("{}{} ({} of {} elements wrong)", worst_, by, failures_, elements_);
 }
 
 AccuracyFigures FigureCollector::figures() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "harness/core/accuracy.hpp"
 #include "harness/core/dtype.hpp"
+#include "harness/verify/chance_tally.hpp"
 
 namespace attest {
 
@@ -17,17 +19,25 @@ struct JudgedElement {
   std::int64_t column = -1;             ///< negative: the line is the element
   double expected = 0.0;
   double got = 0.0;
-  double bound = 0.0;  ///< infinite: any value that is not finite is right
+  double bound = 0.0;                                         ///< infinite: any value that is not finite is right
+  double probable = std::numeric_limits<double>::infinity();  ///< rule P's bound; infinite: the rule does not hold here
+  double deviation = 0.0;  ///< rule S's standard deviation; 0: the rule does not hold here
 };
+
+/// "out (b,h,i,c) = (0,1,2,3)"
+std::string text_of_element(std::string_view output, const JudgedElement& element);
 
 /// Judges the elements of one output tensor and gathers the figures that a paper quotes. Collectors of parts of a
 /// tensor merge; merging in a fixed order gives the same figures for any number of threads.
 class FigureCollector {
  public:
-  FigureCollector(std::string_view output, DType dtype) : output_(output), dtype_(dtype) {}
+  FigureCollector(std::string_view output, DType dtype) : output_(output), dtype_(dtype), chances_(output, dtype) {}
 
   /// Right when !(error <= bound) does not hold: NaN where and only where the truth is NaN, infinities equal.
   void add(const JudgedElement& element);
+
+  /// A line of the output begins; its elements follow.
+  void add_line() { chances_.add_line(); }
 
   /// The same element's value from a plain kernel.
   void add_plain(double expected, double plain);
@@ -36,8 +46,14 @@ class FigureCollector {
 
   const std::string& output() const { return output_; }
   std::int64_t failures() const { return failures_; }
-  /// One line: the worst element, its expected and got value, bound and ratio, and how many elements failed.
-  std::string failure() const;
+  /// Elements that rule F or P found wrong, each once a rule.
+  std::int64_t wrong_elements() const { return failures_ + chances_.probable_failures(); }
+  /// The element with the largest error over bound: where, expected, got, error, bound.
+  const std::string& worst() const { return worst_; }
+  const ChanceTally& chances() const { return chances_; }
+  /// One line: the worst element, its expected and got value, bound and ratio, the rule when it is F, and how many
+  /// elements failed.
+  std::string failure(std::string_view rule) const;
   AccuracyFigures figures() const;
 
  private:
@@ -60,6 +76,7 @@ class FigureCollector {
   double worst_ratio_ = -1.0;
   std::string worst_;
   std::vector<float> ulps_;
+  ChanceTally chances_;
 };
 
 /// The distance of neighbouring numbers of `type` at `value`.

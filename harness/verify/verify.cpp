@@ -1,17 +1,16 @@
 #include "harness/verify/verify.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <exception>
 #include <fmt/format.h>
-#include <mutex>
-#include <thread>
+#include <limits>
 #include <tuple>
 
 #include "harness/core/error.hpp"
+#include "harness/verify/defect_search.hpp"
 #include "harness/verify/figures.hpp"
 #include "harness/verify/not_finite_rows.hpp"
+#include "harness/verify/parts.hpp"
 #include "reference/softmax_oracle.hpp"
 
 namespace attest {
@@ -19,11 +18,13 @@ namespace {
 
 // Rows with NaN or infinity that are judged beside the sample. One wrong row is enough for a verdict.
 constexpr std::size_t not_finite_limit = 64;
+// Rows with wrong elements in which their defect is looked for.
+constexpr std::size_t wrong_limit = 64;
 
 // The collectors of one run of places, in the order in which the oracle names its outputs.
 class LineJudge {
  public:
-  explicit LineJudge(const TensorSet& outputs) : outputs_(outputs) {}
+  LineJudge(const TensorSet& outputs, const Nature& nature) : outputs_(outputs), nature_(nature) {}
 
   void add(const OutputRow& line) {
     const TensorView* view = outputs_.find(line.output);
@@ -39,18 +40,33 @@ class LineJudge {
     const std::int64_t first = view->offset(line.index);
     const std::int64_t stride = is_scalar ? 0 : view->strides[static_cast<std::size_t>(view->rank - 1)];
     FigureCollector& collector = collector_of(line.output, view->dtype);
+    const std::int64_t failures = collector.wrong_elements();
+    collector.add_line();
+    const bool probable = nature_.continuous && !line.probable.empty();
+    const bool scored = nature_.continuous && nature_.exchangeable && !line.deviation.empty();
     for (std::int64_t c = 0; c < width; ++c) {
       const auto column = static_cast<std::size_t>(c);
       collector.add({.index = line.index,
                      .column = is_scalar ? -1 : c,
                      .expected = line.value[column],
                      .got = load_element(view->data, view->dtype, first + c * stride),
-                     .bound = line.bound[column]});
+                     .bound = line.bound[column],
+                     .probable = probable ? line.probable[column] : std::numeric_limits<double>::infinity(),
+                     .deviation = scored ? line.deviation[column] : 0.0});
       if (!line.plain.empty()) collector.add_plain(line.value[column], line.plain[column]);
     }
+    wrong_here_ = wrong_here_ || collector.wrong_elements() > failures;
+  }
+
+  /// The lines of a place end: one with a wrong element is kept, so that the defect can be looked for there.
+  void end_place(const RowPlace& place) {
+    if (wrong_here_ && wrong_places_.size() < wrong_limit) wrong_places_.push_back(place);
+    wrong_here_ = false;
   }
 
   void merge(const LineJudge& later) {
+    for (const RowPlace& place : later.wrong_places_)
+      if (wrong_places_.size() < wrong_limit) wrong_places_.push_back(place);
     for (const FigureCollector& collector : later.collectors_) {
       const auto own = find(collector.output());
       if (own == collectors_.end()) {
@@ -62,6 +78,7 @@ class LineJudge {
   }
 
   const std::vector<FigureCollector>& collectors() const { return collectors_; }
+  const std::vector<RowPlace>& wrong_places() const { return wrong_places_; }
 
  private:
   std::vector<FigureCollector>::iterator find(std::string_view output) {
@@ -75,31 +92,44 @@ class LineJudge {
   }
 
   const TensorSet& outputs_;
+  Nature nature_;
   std::vector<FigureCollector> collectors_;
+  std::vector<RowPlace> wrong_places_;
+  bool wrong_here_ = false;
 };
 
-// Calls work(part) for every part on `threads` threads; the first exception is thrown again here.
-template <class Work>
-void for_each_part(std::size_t parts, int threads, const Work& work) {
-  std::atomic<std::size_t> next{0};
-  std::exception_ptr failure;
-  std::mutex guard;
-  const auto loop = [&] {
-    try {
-      for (std::size_t part = next++; part < parts; part = next++)
-        work(part);
-    } catch (...) {
-      const std::lock_guard lock(guard);
-      if (!failure) failure = std::current_exception();
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (int thread = 1; thread < threads && static_cast<std::size_t>(thread) < parts; ++thread)
-    helpers.emplace_back(loop);
-  loop();
-  for (std::thread& helper : helpers)
-    helper.join();
-  if (failure) std::rethrow_exception(failure);
+// A rule that some outputs have a finding of. The first reason stands: F before P before S.
+void add_rule(std::string_view rule, const std::vector<FigureCollector>& collectors,
+              std::optional<RuleFinding> (ChanceTally::*find)() const, Verification& result) {
+  std::optional<RuleResult> judged;
+  for (const FigureCollector& collector : collectors) {
+    std::optional<RuleFinding> finding = (collector.chances().*find)();
+    if (!finding) continue;
+    if (!judged) judged = {.rule = std::string(rule), .ratio = 0.0, .passed = true};
+    if (!(finding->ratio <= judged->ratio)) judged->ratio = finding->ratio;
+    if (finding->passed) continue;
+    judged->passed = false;
+    if (result.verdict.has_passed())
+      result.verdict = {.outcome = Outcome::failed, .reason = std::move(finding->reason)};
+  }
+  if (judged) result.accuracy.rules.push_back(std::move(*judged));
+}
+
+// Rule M, where the inputs' nature lets it judge. The worst element of the reason is that of the first output.
+void add_matched_rule(const MatchedFilter& filter, const Nature& nature, const FigureCollector& first,
+                      Verification& result) {
+  result.accuracy.defects = filter.figures();
+  result.accuracy.defect_rows = filter.lines();
+  const std::optional<MatchedFilter::Judgement> judged = filter.judge();
+  if (!judged || !nature.continuous || !nature.exchangeable) return;
+  const bool passed = judged->ratio <= 1.0;
+  result.accuracy.rules.push_back({.rule = "M", .ratio = judged->ratio, .passed = passed});
+  if (passed || !result.verdict.has_passed()) return;
+  const DefectFigure& defect = judged->defect;
+  result.verdict = {.outcome = Outcome::failed,
+                    .reason = fmt::format("{}; over {} rows the errors are {:.3g} times those of '{}', {:.3g} standard "
+                                          "deviations of what rounding makes, by rule M",
+                                          first.worst(), filter.lines(), defect.c, defect.name, defect.z)};
 }
 
 // The judgement of all outputs together. Every tensor of `outputs` must have been looked at: what nobody checked is not
@@ -114,7 +144,7 @@ Verification conclude(std::string_view rule, const std::vector<FigureCollector>&
   for (const FigureCollector& collector : collectors) {
     result.accuracy.outputs.push_back(collector.figures());
     judged.ratio = std::max(judged.ratio, result.accuracy.outputs.back().error_over_bound);
-    if (collector.failures() > 0) fail(collector.failure());
+    if (collector.failures() > 0) fail(collector.failure(rule));
   }
   for (const TensorSet::Entry& entry : outputs.entries()) {
     const bool seen = std::any_of(collectors.begin(), collectors.end(),
@@ -123,6 +153,8 @@ Verification conclude(std::string_view rule, const std::vector<FigureCollector>&
   }
   if (collectors.empty()) fail("no output was compared");
   result.accuracy.rules.push_back(std::move(judged));
+  add_rule("P", collectors, &ChanceTally::probable, result);
+  add_rule("S", collectors, &ChanceTally::statistic, result);
   return result;
 }
 
@@ -149,23 +181,33 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
   places.erase(std::unique(places.begin(), places.end(),
                            [&](const RowPlace& one, const RowPlace& other) { return !among(one, other); }),
                places.end());
-  // Parts are the same for any number of threads, so that the figures are too.
-  const std::size_t parts = std::min<std::size_t>(places.size(), 256);
-  std::vector<LineJudge> judges(parts, LineJudge(outputs));
+  const std::size_t parts = parts_of(places.size());
+  std::vector<LineJudge> judges(parts, LineJudge(outputs, options.nature));
   for_each_part(parts, options.threads, [&](std::size_t part) {
     std::vector<OutputRow> lines;
-    const std::size_t end = places.size() * (part + 1) / parts;
-    for (std::size_t place = places.size() * part / parts; place < end; ++place) {
+    const std::size_t end = first_of_part(part + 1, parts, places.size());
+    for (std::size_t place = first_of_part(part, parts, places.size()); place < end; ++place) {
       oracle.row(places[place], arithmetic, lines);
       for (const OutputRow& line : lines)
         judges[part].add(line);
+      judges[part].end_place(places[place]);
     }
   });
-  LineJudge whole(outputs);
+  LineJudge whole(outputs, options.nature);
   for (const LineJudge& judge : judges)
     whole.merge(judge);
 
   Verification result = conclude("F", whole.collectors(), outputs);
+  const MatchedFilter filter = filter_rows(oracle, arithmetic, outputs,
+                                           rows_for_defects(oracle, problem, options, places.size()), options.threads);
+  if (filter.lines() > 0) add_matched_rule(filter, options.nature, whole.collectors().front(), result);
+  if (!result.verdict.has_passed()) {
+    std::optional<DefectFigure> defect = filter.recognised();
+    if (!defect) {
+      defect = filter_rows(oracle, arithmetic, outputs, whole.wrong_places(), options.threads).recognised();
+    }
+    if (defect) result.verdict.reason += "; " + text_of(*defect);
+  }
   const RowPlace extent = oracle.extent();
   result.accuracy.rows_checked = static_cast<std::int64_t>(places.size());
   result.accuracy.rows_total = extent.batch * extent.head * extent.row;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "harness/core/accuracy.hpp"
+#include "harness/core/nature.hpp"
 #include "harness/core/oracle.hpp"
 #include "harness/core/tensor.hpp"
 #include "harness/core/variant.hpp"
@@ -18,6 +19,7 @@ struct VerifyOptions {
   std::int64_t min_rows = 64;  ///< rows checked at least (all of them where there are fewer)
   std::uint64_t seed = 1;      ///< of the sample
   int threads = 1;
+  Nature nature{};  ///< of the inputs; structured unless said, and then rule F alone holds
 };
 
 /// A verdict with its proof.
@@ -31,9 +33,11 @@ std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& probl
                                     const TensorSet& outputs);
 
 /// Judges `outputs` against the oracle, line by line: an element fails when !(error <= bound); NaN where and only
-/// where the truth is NaN, infinities equal. Rows are all of them, or a seeded, stratified sample (first, last, window
-/// and tile edges, random) of every head; every output is looked through for NaN and infinity, and rows that hold one
-/// are judged as well.
+/// where the truth is NaN, infinities equal. Beside that, rule F, the inputs' nature and the oracle may let rules P, S
+/// and M hold; a result must pass them all. A failure names the defect that the errors look like, and every verdict
+/// says how far the inputs would have shown each (Accuracy::defects). Rows are all of them, or a seeded, stratified
+/// sample (first, last, window and tile edges, random) of every head; every output is looked through for NaN and
+/// infinity, and rows that hold one are judged as well.
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
                     const TensorSet& outputs, const VerifyOptions& options);
 

@@ -147,31 +147,13 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_with_every_feature_that_it_takes) {
 BOOST_AUTO_TEST_CASE(every_kernel_is_right_on_every_kind_of_input) {
   std::vector<Provocation> provocations;
   for (const attest::InputKind& kind : attest::input_kinds()) {
-    for (const char* problem :
-         {"hq3 sq80 d32", "hq3 sq80 d32 causal", "b2 hq4 hkv2 sq70 skv140 d64 causal", "hq4 sq1 skv260 d128",
-          "hq4 sq200 d32 window=31,0 causal", "b1 hq12 sq30 d_model=384"}) {
+    for (const char* problem : {"hq3 sq80 d32", "hq3 sq80 d32 causal", "b2 hq4 hkv2 sq70 skv140 d64 causal",
+                                "hq4 sq1 skv260 d128", "hq4 sq200 d32 window=31,0 causal", "b1 hq12 sq30 d_model=384",
+                                "b2 hq2 sq33 skv47 d256", "hq2 hkv1 sq61 skv77 d96 causal"}) {
       provocations.push_back({problem, std::string(kind.name)});
     }
   }
   check_all(provocations, 8);
-}
-
-BOOST_AUTO_TEST_CASE(a_kernel_run_twice_and_on_any_number_of_threads_gives_the_same_bits_or_passes_again) {
-  for (const KernelEntry& entry : attest::all_kernels()) {
-    for (const char* text : {"b2 hq4 sq130 d64 causal", "b1 hq4 hkv2 sq1 skv700 d64", "hq2 sq300 skv200 d32"}) {
-      const Problem problem = parse_problem(text);
-      if (!attest::test::takes(entry, problem, "normal")) continue;
-      Cell cell(entry, problem, "normal", 2);
-      const std::uint64_t first = attest::hash_outputs(cell.execution->outputs());
-      cell.execution->run();
-      BOOST_CHECK_MESSAGE(attest::hash_outputs(cell.execution->outputs()) == first,
-                          describe(entry, problem, "normal") << ": the second run gave other bits");
-      Cell other(entry, problem, "normal", 3);
-      if (attest::hash_outputs(other.execution->outputs()) != first) {
-        BOOST_CHECK_MESSAGE(other.judge().verdict.has_passed(), describe(entry, problem, "normal"));
-      }
-    }
-  }
 }
 
 // Hardware leaves open how an mma rounds, and in which order warps run; both models and any order must pass.

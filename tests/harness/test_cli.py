@@ -48,7 +48,7 @@ def test_lists_name_what_there_is():
     expect(models["llama3-8b"]["kv_bytes_per_token_16_bit"] == 131072, "the cache of llama3-8b")
     expect("minilm" in passes("list", "inputs"), "minilm is an input")
     first = passes("list", "kernels").splitlines()[0]
-    expect(first.split() == ["kernel", "backend", "summary"], f"the heading is {first}")
+    expect(first.split() == ["kernel", "backend", "same", "bits", "summary"], f"the heading is {first}")
     expect("\033" not in first and "\033[" in passes("list", "kernels", "--color", "always"), "colour is by --color")
 
 

@@ -11,7 +11,7 @@
 #include "reference/bounds.hpp"
 #include "reference/philox.hpp"
 #include "reference/row_loops.hpp"
-#include "tests/reference/random_problem.hpp"
+#include "tests/support/random_problem.hpp"
 
 namespace {
 

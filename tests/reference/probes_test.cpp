@@ -8,7 +8,7 @@
 
 #include "harness/verify/verify.hpp"
 #include "reference/softmax_oracle.hpp"
-#include "tests/reference/random_problem.hpp"
+#include "tests/support/random_problem.hpp"
 
 namespace {
 

@@ -34,7 +34,9 @@ struct Cell {
   Cell(const KernelEntry& kernel, const Problem& cell_problem, std::string_view kind, int threads = 2,
        std::uint64_t seed = 1, const DeviceOptions& options = {.sanitize = true})
       : Cell(kernel, cell_problem, generate_inputs(kind, *kernel.variant, cell_problem, seed), contract_backend,
-             threads, options) {}
+             threads, options) {
+    nature = find_input_kind(kind).nature;
+  }
   Cell(const Cell&) = delete;
 
   /// Every row against the oracle, and the first finding of the emulator's checks as a failure.
@@ -43,6 +45,7 @@ struct Cell {
     VerifyOptions options;
     options.budget = 1e18;
     options.threads = 2;
+    options.nature = nature;
     Verification verification =
         verify(*oracle, problem, entry.kernel->arithmetic(problem), execution->outputs(), options);
     // A right result by way of a race or of memory that nobody wrote is luck.
@@ -57,6 +60,7 @@ struct Cell {
   TensorStorage storage;
   TensorSet inputs;
   std::unique_ptr<Execution> execution;
+  Nature nature{};  // of given inputs: structured
 };
 
 /// Whether the kernel runs on the contract's backend and takes the problem with that kind of input.

@@ -110,6 +110,7 @@ const Kernel cpu_split_kv{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
+    .invariance = {.threads = false, .batch = false},
 };
 
 }  // namespace attest::flash2

@@ -44,6 +44,7 @@ const Kernel cpu_decode{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
+    .invariance = {.threads = false, .batch = false},
 };
 
 }  // namespace attest::gqa

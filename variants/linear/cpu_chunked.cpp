@@ -225,6 +225,7 @@ const Kernel cpu_chunked{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
+    .invariance = {.threads = false},
     .flops = flops,
 };
 

@@ -248,6 +248,7 @@ const Kernel cpu{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
+    .invariance = {.threads = false, .batch = false},
 };
 
 }  // namespace attest::multihead

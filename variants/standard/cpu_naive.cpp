@@ -47,7 +47,12 @@ struct Row {
     if (problem.causal && distance > 0) return false;
     if (problem.window.left >= 0 && distance < -problem.window.left) return false;
     if (problem.window.right >= 0 && distance > problem.window.right) return false;
-    return mask.data == nullptr || mask.as<bool>()[mask.offset(b, h, i, j)];
+    if (mask.data != nullptr && !mask.as<bool>()[mask.offset(b, h, i, j)]) return false;
+    return bias_of(j) != minus_infinity;
+  }
+
+  float bias_of(std::int64_t j) const {
+    return bias.data == nullptr ? 0.0f : bias.as<float>()[bias.offset(b, h, i, j)];
   }
 
   /// kappa: 0 for a weight that is dropped, 1 / (1 - p) for one that is kept.
@@ -78,8 +83,7 @@ float score(const Row& row, std::int64_t j, const TensorView& q, const TensorVie
     const float cap = static_cast<float>(problem.softcap);
     result = cap * std::tanh(result / cap);
   }
-  if (row.bias.data != nullptr) result += row.bias.as<float>()[row.bias.offset(row.b, row.h, row.i, j)];
-  return result;
+  return result + row.bias_of(j);
 }
 
 /// `scores` and `sums` have seq_kv and head_dim_v elements.
@@ -95,25 +99,24 @@ void attend(const Row& row, float* scores, float* sums) {
   float largest = minus_infinity;
   bool empty = true;
   for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
-    if (!row.sees(j)) continue;
-    scores[j] = score<Type>(row, j, q, k);
+    scores[j] = row.sees(j) ? score<Type>(row, j, q, k) : minus_infinity;
     if (scores[j] > largest) largest = scores[j];
-    empty = false;
+    empty = empty && scores[j] == minus_infinity;
   }
-  // Only -inf among the visible scores: (-inf) - (-inf) would be NaN.
-  if (largest == minus_infinity) largest = 0.0f;
 
+  // Scores of -inf are of keys that are absent: their values do not count, NaN and infinity included.
+  constexpr float absent = -1.0f;
   float sum = 0.0f;
   for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
-    if (!row.sees(j)) continue;
-    scores[j] = std::exp(scores[j] - largest);
-    sum += scores[j];
+    const bool is_absent = scores[j] == minus_infinity;
+    scores[j] = is_absent ? absent : std::exp(scores[j] - largest);
+    if (!is_absent) sum += scores[j];
   }
 
   for (std::int64_t c = 0; c < problem.head_dim_v; ++c)
     sums[c] = 0.0f;
   for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
-    if (!row.sees(j)) continue;
+    if (scores[j] == absent) continue;
     const float weight = scores[j] / sum * row.kept(j);
     const auto* value = v.as<typename Type::Stored>() + v.offset(row.b, row.h / problem.group(), j);
     for (std::int64_t c = 0; c < problem.head_dim_v; ++c)

@@ -7,6 +7,8 @@ namespace attest::tiles {
 
 namespace {
 
+constexpr float hidden = -std::numeric_limits<float>::infinity();
+
 Storage storage_of(DType dtype) {
   if (dtype == DType::bf16) return Storage::bf16;
   return dtype == DType::f16 ? Storage::f16 : Storage::f32;
@@ -88,13 +90,16 @@ void shape_scores(const AttentionCall& call, const Microkernels& kernels, std::i
   if (call.bias) {
     const std::int64_t offset = call.bias.offset(batch, head, row, first_key);
     const std::int64_t stride = call.bias.strides[3];
+    // A bias of -inf hides the key whatever its score, NaN too.
+    const auto add = [](float score, float bias) { return bias == hidden ? hidden : score + bias; };
     if (call.bias.dtype == DType::f32) {
       const float* bias = static_cast<const float*>(call.bias.data) + offset;
       for (int key = 0; key < count; ++key)
-        scores[key] += bias[key * stride];
+        scores[key] = add(scores[key], bias[key * stride]);
     } else {
       for (int key = 0; key < count; ++key) {
-        scores[key] += static_cast<float>(load_element(call.bias.data, call.bias.dtype, offset + key * stride));
+        const double bias = load_element(call.bias.data, call.bias.dtype, offset + key * stride);
+        scores[key] = add(scores[key], static_cast<float>(bias));
       }
     }
   }
@@ -105,7 +110,7 @@ void shape_scores(const AttentionCall& call, const Microkernels& kernels, std::i
     const auto* mask = static_cast<const std::uint8_t*>(call.mask.data) + call.mask.offset(batch, head, row, first_key);
     const std::int64_t stride = call.mask.strides[3];
     for (int key = 0; key < count; ++key) {
-      if (mask[key * stride] == 0) scores[key] = -std::numeric_limits<float>::infinity();
+      if (mask[key * stride] == 0) scores[key] = hidden;
     }
   }
 }

@@ -32,8 +32,9 @@ void hide_and_bias(const ScoreBlock& block, std::int64_t row, tiles::KeySpan ban
   if (block.bias != nullptr) {
     const float* bias = block.bias->as<float>() + block.bias->offset(block.batch, block.head, block.first_row + row);
     const std::int64_t step = block.bias->strides[3];
+    // A bias of -inf hides the key whatever its score, NaN too.
     for (std::int64_t key = 0; key < keys; ++key)
-      scores[key] += bias[key * step];
+      scores[key] = bias[key * step] == hidden ? hidden : scores[key] + bias[key * step];
   }
   if (block.mask != nullptr) {
     const bool* mask = block.mask->as<bool>() + block.mask->offset(block.batch, block.head, block.first_row + row);
@@ -108,7 +109,8 @@ void use_calling_thread_only() {
 bool ScoreBlock::visible(std::int64_t row, std::int64_t key) const {
   const tiles::KeySpan band = tiles::view_of_row(problem, first_row + row, kv_length).band;
   if (key < band.first || key >= band.last) return false;
-  return mask == nullptr || mask->as<bool>()[mask->offset(batch, head, first_row + row, key)];
+  if (mask != nullptr && !mask->as<bool>()[mask->offset(batch, head, first_row + row, key)]) return false;
+  return bias == nullptr || bias->as<float>()[bias->offset(batch, head, first_row + row, key)] != hidden;
 }
 
 void weights(const ScoreBlock& block, Matrix q, Matrix k, float* lse, std::int64_t lse_stride) {

@@ -98,6 +98,7 @@ Arithmetic scalar_arithmetic(const Problem& problem) {
 Arithmetic tensor_arithmetic(const Problem& problem) {
   Arithmetic arithmetic = scalar_arithmetic(problem);
   arithmetic.accumulate = 0x1p-23;
+  arithmetic.truncated_chunk = 8;
   arithmetic.weight = unit_roundoff(problem.dtype);
   arithmetic.weight_floor = half_smallest_subnormal(problem.dtype);
   return arithmetic;

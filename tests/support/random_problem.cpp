@@ -1,4 +1,4 @@
-#include "tests/reference/random_problem.hpp"
+#include "tests/support/random_problem.hpp"
 
 #include <cmath>
 #include <limits>

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "harness/core/accuracy.hpp"
+#include "harness/core/dtype.hpp"
+#include "harness/core/oracle.hpp"
+
+namespace attest {
+
+/// Rule M: holds the errors e of an output against what each named defect would have made of it, D = wrong - right.
+/// Over the lines, weighed by the standard deviation of an honest error,
+///
+///     t = <e/std, D/std> of a line, S = sum t, n = ||D/std||, c = S/n^2, z = S/sqrt(V)
+///
+/// c near 0: innocent; c near 1: the kernel has that defect. V is what an honest kernel's S varies by: n^2 when the
+/// errors of a line are independent; when they move together, as those that come from one wrong weight do, what the
+/// lines show, V = sum (t - c n_line^2)^2; and `width` n^2, the most that is possible, where fewer than 32 lines carry
+/// n. Filters of parts merge.
+class MatchedFilter {
+ public:
+  MatchedFilter(std::vector<KnownDefect> known, DType dtype) : known_(std::move(known)), dtype_(dtype) {
+    sums_.resize(known_.size());
+  }
+
+  /// A line of the output as the kernel wrote it; changes: one entry a defect, empty where it changes nothing.
+  void add(const OutputRow& line, std::span<const double> got, const std::vector<std::vector<double>>& changes);
+  void merge(const MatchedFilter& later);
+
+  std::int64_t lines() const { return lines_; }
+
+  /// Every defect that was looked for; sensitivity 0 where these inputs could not have shown it.
+  std::vector<DefectFigure> figures() const;
+
+  struct Judgement {
+    double ratio = 0.0;
+    DefectFigure defect;
+  };
+  /// The largest of min(|z|/(8 + z'), |c|/limit): above 1 a defect is flagged. limit is 0.02 for 16-bit outputs, 0.002
+  /// for wider ones, and the share of the defect that honest kernels may seem to have where that is more. z' is what
+  /// errors of one sign (OutputRow::coherent) may add to z. Nothing where no defect changes anything.
+  std::optional<Judgement> judge() const;
+
+  /// The defect whose removal leaves least of the errors, provided that it explains half of them, or is flagged and the
+  /// errors hold between half and twice of it.
+  std::optional<DefectFigure> recognised() const;
+
+ private:
+  struct Sums {
+    double products = 0.0;          ///< S
+    double squares = 0.0;           ///< n^2
+    double product_squares = 0.0;   ///< sum t^2
+    double products_squares = 0.0;  ///< sum t n_line^2
+    double fourth_powers = 0.0;     ///< sum n_line^4
+    double coherent = 0.0;          ///< sum coherent |D| / std^2
+  };
+
+  double variance(const Sums& sums) const;
+  double ratio(std::size_t defect) const;
+  DefectFigure figure(std::size_t defect) const;
+
+  std::vector<KnownDefect> known_;
+  DType dtype_;
+  std::vector<Sums> sums_;
+  std::int64_t lines_ = 0;
+  double width_ = 1.0;
+  double errors_ = 0.0;  ///< sum e^2 / std^2
+};
+
+/// "looks like: l not rescaled (c = 0.98)"
+std::string text_of(const DefectFigure& defect);
+
+}  // namespace attest

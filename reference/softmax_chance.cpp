@@ -1,0 +1,143 @@
+#include "reference/softmax_chance.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "reference/bounds.hpp"
+
+namespace attest {
+namespace {
+
+// Azuma: independent terms of size c_i exceed 6.5 sqrt(sum c_i^2) once in 1.3e9.
+constexpr double far_out = 6.5;
+// Root mean square of a rounding, in unit roundoffs, over numbers whose leading digits are those of a product.
+constexpr double typical_rounding = 0.41;
+
+double square(double x) {
+  return x * x;
+}
+
+// Steps of a truncating sum of `terms` products; 0 where sums round to nearest.
+double truncations(const Arithmetic& arithmetic, double terms) {
+  return arithmetic.truncated_chunk > 0 ? std::ceil(terms / static_cast<double>(arithmetic.truncated_chunk)) : 0.0;
+}
+
+// What all weights of a row may share, as an error of the exponent: exp's own, once and at each rescale, and m's.
+double shared_exponent(const Arithmetic& arithmetic, const RowScores& scores) {
+  return (1.0 + static_cast<double>(arithmetic.rescales)) * judged_exponential(arithmetic) +
+         judged_roundoff(arithmetic) * scores.largest;
+}
+
+// sum kappa P |v| over the greatest key of each tile, whose stored weight is the same in every row: 1, which rounds to
+// itself, or with dropout 1/(1-p), which errs to one side.
+std::vector<double> repeated_weights(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                                     const RowScores& scores) {
+  std::vector<double> sums(static_cast<std::size_t>(inputs.problem.head_dim_v), 0.0);
+  if (!inputs.dropout || arithmetic.weight == 0.0) return sums;
+  const std::int64_t tile = keys_of_tile(inputs.problem, arithmetic);
+  std::vector<double> v(sums.size());
+  for (std::size_t first = 0, end = 0; first < scores.key.size(); first = end) {
+    std::size_t greatest = first;
+    for (; end < scores.key.size() && scores.key[end] / tile == scores.key[first] / tile; ++end)
+      if (scores.score[end] > scores.score[greatest]) greatest = end;
+    const double weight = scores.weight[greatest] * scores.multiplier[greatest] / scores.sum;
+    load_line(inputs.v, place.batch, place.head / inputs.problem.group(), scores.key[greatest], v.data());
+    for (std::size_t c = 0; c < sums.size(); ++c)
+      sums[c] += weight * std::fabs(v[c]);
+  }
+  return sums;
+}
+
+}  // namespace
+
+ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores) {
+  const double u = judged_roundoff(arithmetic);
+  const auto width = static_cast<double>(inputs.problem.head_dim);
+  const double products = std::sqrt(width + 1.0) * u + 2.0 * arithmetic.input;
+  const double truncating = arithmetic.truncated_chunk > 0 ? (truncations(arithmetic, width) + 1.0) * u : 0.0;
+  const double adding = inputs.bias || inputs.spec.has_bias(inputs.problem) ? std::sqrt(2.0) * u : 0.0;
+  const double capping = inputs.problem.softcap != 0.0 ? 4.0 * u : 0.0;
+  const double stored_sum = arithmetic.weights_normalised ? 1.0 : scores.sum;
+  const double storing = square(arithmetic.weight + arithmetic.input);
+  const double underflow = square(arithmetic.weight_floor / stored_sum);
+
+  ScoreChances chances;
+  chances.moments.reserve(scores.score.size());
+  double truncated = 0.0;
+  double curved = 0.0;
+  for (std::size_t j = 0; j < scores.score.size(); ++j) {
+    const double score = scores.score[j];
+    const double probability = scores.weight[j] / scores.sum;
+    const double kappa = scores.multiplier[j];
+    const double shift = products * scores.magnitude[j] +
+                         arithmetic.score * std::max(std::fabs(score), scores.parts[j]) +
+                         3.0 * u * (scores.greatest - score) + adding * scores.parts[j];
+    const double own = square(probability * shift);
+    chances.moments.push_back({.variance = square(kappa) * (own + storing * square(probability) + underflow),
+                               .shift = kappa * own,
+                               .spread = square(kappa) * probability,
+                               .slope = kappa * probability * score});
+    chances.shift_squares += own;
+    chances.slope += probability * score;
+    truncated += probability * square(truncating * scores.magnitude[j]);
+    curved += probability * square(capping * scores.parts[j]);
+  }
+  chances.truncated = std::sqrt(truncated);
+  chances.curved = std::sqrt(curved);
+  return chances;
+}
+
+Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                      const RowScores& scores, const ScoreErrors& errors, const ScoreChances& chances,
+                      const RowColumns& columns) {
+  const double u = judged_roundoff(arithmetic);
+  const auto keys = static_cast<std::int64_t>(scores.key.size());
+  const double steps = sum_steps(arithmetic, keys);
+  const double chain = gamma(steps, u);
+  const double shared = shared_exponent(arithmetic, scores) + chances.truncated + chances.curved;
+  const double truncating_steps = truncations(arithmetic, chain_length(arithmetic, keys));
+  const double truncating =
+      truncating_steps > 0.0 ? gamma(truncating_steps + static_cast<double>(arithmetic.rescales), u) : 0.0;
+  const double summing = truncating > 0.0 ? 0.0 : steps * square(u);
+  const double dropping = inputs.dropout ? 2.0 * u : 0.0;
+  const std::vector<double> repeated = repeated_weights(inputs, place, arithmetic, scores);
+  const double tiny = underflow_floor(arithmetic);
+  const double inflation = 1.0 + 4.0 * (errors.greatest + chain + arithmetic.weight) + arithmetic.output;
+
+  Chance chance;
+  for (std::int64_t c = 0; c < inputs.problem.head_dim_v; ++c) {
+    const auto at = static_cast<std::size_t>(c);
+    const double out = columns.out[at];
+    const double size = columns.magnitude[at];
+    const double moved =
+        std::max(0.0, columns.variance[at] - 2.0 * out * columns.shift[at] + square(out) * chances.shift_squares);
+    const double variance = moved + summing * (square(size) + square(out));
+    const double spread = std::sqrt(std::max(0.0, columns.squares[at] - square(out)));
+    const double coherent = 2.0 * u * std::fabs(columns.slope[at] - out * chances.slope) + shared * spread +
+                            truncating * (size + std::fabs(out)) + dropping * size + arithmetic.weight * repeated[at] +
+                            4.0 * tiny / scores.sum * columns.absolute[at];
+    const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
+    const double underflow = tiny * (steps + 1.0);
+    chance.bound.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + underflow);
+    chance.deviation.push_back(typical_rounding * std::sqrt(variance + square(storing)) + coherent + underflow);
+    chance.coherent.push_back(coherent + underflow);
+  }
+  return chance;
+}
+
+Chance lse_chance(const Arithmetic& arithmetic, const RowScores& scores, const ScoreChances& chances) {
+  const double u = judged_roundoff(arithmetic);
+  const double stored = std::max(u, 0x1p-24);
+  const double log_sum = std::log(scores.sum);
+  const double variance =
+      chances.shift_squares + sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size())) * square(u);
+  const double coherent =
+      2.0 * u * std::fabs(chances.slope) + shared_exponent(arithmetic, scores) + chances.truncated + chances.curved;
+  const double storing =
+      2.0 * stored * std::fabs(log_sum) + stored * std::fabs(scores.greatest + log_sum) + stored * scores.largest;
+  return {.bound = {far_out * std::sqrt(variance) + coherent + storing},
+          .deviation = {typical_rounding * std::sqrt(variance + square(storing)) + coherent},
+          .coherent = {coherent}};
+}
+
+}  // namespace attest

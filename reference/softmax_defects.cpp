@@ -1,0 +1,225 @@
+#include "reference/softmax_defects.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "reference/row_loops.hpp"
+#include "reference/softmax_reweighing.hpp"
+
+namespace attest {
+namespace {
+
+Reweighing right_weights(const RowScores& scores) {
+  Reweighing result{.weight = scores.weight, .sum = scores.sum, .gain = {}};
+  for (std::size_t j = 0; j < result.weight.size(); ++j)
+    result.weight[j] *= scores.multiplier[j];
+  return result;
+}
+
+bool is_plain(const RowScores& scores) {
+  return !scores.key.empty() && !scores.not_a_number && !scores.infinite;
+}
+
+// The averages of the same keys by several weights; v is read once. Empty where a weight is.
+std::vector<std::vector<double>> averages(const SoftmaxInputs& inputs, const RowPlace& place, std::int64_t head_v,
+                                          const RowScores& scores, const std::vector<Reweighing>& weights) {
+  const std::int64_t width = inputs.problem.head_dim_v;
+  std::vector<std::vector<double>> result(weights.size());
+  for (std::size_t d = 0; d < weights.size(); ++d)
+    if (!weights[d].weight.empty()) result[d].assign(static_cast<std::size_t>(width), 0.0);
+  std::vector<double> v(static_cast<std::size_t>(width));
+  for (std::size_t j = 0; j < scores.key.size(); ++j) {
+    load_line(inputs.v, place.batch, head_v, scores.key[j], v.data());
+    for (std::size_t d = 0; d < weights.size(); ++d) {
+      if (!result[d].empty())
+        row_loops().add_scaled(weights[d].weight[j] / weights[d].sum, v.data(), width, result[d].data());
+    }
+  }
+  return result;
+}
+
+// The output of a kernel that keeps its running sum in bf16.
+std::vector<double> summed_in_bf16(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading,
+                                   const RowScores& scores, const TileMaxima& tiles) {
+  const auto width = static_cast<std::size_t>(inputs.problem.head_dim_v);
+  std::vector<double> sum(width), in_tile(width), v(width);
+  double known = tiles.greatest.front();
+  for (std::size_t j = 0; j < scores.key.size(); ++j) {
+    load_line(inputs.v, place.batch, reading.head_kv, scores.key[j], v.data());
+    row_loops().add_scaled(tiles.weight[j] * scores.multiplier[j], v.data(), inputs.problem.head_dim_v, in_tile.data());
+    if (!tiles.ends_tile[j]) continue;
+    const double rescale = std::exp(known - tiles.greatest[j]);
+    known = tiles.greatest[j];
+    for (std::size_t c = 0; c < width; ++c)
+      sum[c] = rounded_to_bits(sum[c] * rescale + in_tile[c], 8);
+    std::fill(in_tile.begin(), in_tile.end(), 0.0);
+  }
+  for (double& value : sum)
+    value /= scores.sum;
+  return sum;
+}
+
+// The output of a kernel that takes row 1 of v for row 0 and row 0 for row 1, wherever it meets their keys.
+std::vector<double> with_values_swapped(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading,
+                                        const RowScores& scores, std::vector<double> right) {
+  const std::int64_t width = inputs.problem.head_dim_v;
+  std::vector<double> v(static_cast<std::size_t>(width));
+  for (std::size_t j = 0; j < scores.key.size() && scores.key[j] < 2; ++j) {
+    const double weight = scores.weight[j] * scores.multiplier[j] / scores.sum;
+    for (const std::int64_t row : {scores.key[j], 1 - scores.key[j]}) {
+      load_line(inputs.v, place.batch, reading.head_kv, row, v.data());
+      row_loops().add_scaled(row == scores.key[j] ? -weight : weight, v.data(), width, right.data());
+    }
+  }
+  return right;
+}
+
+// What is left of an output when the right one is taken away; empty when that is nothing, or not finite.
+std::vector<double> change(std::vector<double> output, const std::vector<double>& right) {
+  bool changes = false;
+  for (std::size_t c = 0; c < output.size(); ++c) {
+    output[c] -= right[c];
+    if (!std::isfinite(output[c])) return {};
+    changes = changes || output[c] != 0.0;
+  }
+  if (!changes) output.clear();
+  return output;
+}
+
+RowReading as_read(const SoftmaxInputs& inputs, const RowPlace& place) {
+  return row_reading(inputs, place);
+}
+
+RowReading at_top_left(const SoftmaxInputs& inputs, const RowPlace& place) {
+  RowReading reading = row_reading(inputs, place);
+  reading.offset = 0;
+  return reading;
+}
+
+RowReading diagonal_earlier(const SoftmaxInputs& inputs, const RowPlace& place) {
+  RowReading reading = row_reading(inputs, place);
+  --reading.offset;
+  return reading;
+}
+
+RowReading length_ignored(const SoftmaxInputs& inputs, const RowPlace& place) {
+  RowReading reading = row_reading(inputs, place);
+  reading.length = inputs.problem.seq_kv;
+  return reading;
+}
+
+RowReading head_by_remainder(const SoftmaxInputs& inputs, const RowPlace& place) {
+  RowReading reading = row_reading(inputs, place);
+  reading.head_kv = place.head % inputs.problem.heads_kv;
+  return reading;
+}
+
+RowReading next_head(const SoftmaxInputs& inputs, const RowPlace& place) {
+  RowReading reading = row_reading(inputs, place);
+  reading.head_kv = (reading.head_kv + 1) % inputs.problem.heads_kv;
+  return reading;
+}
+
+}  // namespace
+
+SoftmaxDefects::SoftmaxDefects(const SoftmaxInputs& inputs) : inputs_(inputs) {
+  add_misreadings();
+}
+
+std::vector<KnownDefect> SoftmaxDefects::known(const Arithmetic& arithmetic) const {
+  std::vector<KnownDefect> known = known_reweighings(inputs_, arithmetic);
+  known.push_back({.name = "O summed in bf16"});
+  if (inputs_.problem.seq_kv > 1) known.push_back({.name = "V rows swapped"});
+  if (inputs_.problem.heads_kv > 1) known.push_back({.name = "V of another head"});
+  if (inputs_.problem.seq_q > 1) known.push_back({.name = "rows shuffled"});
+  if (inputs_.problem.heads_q > 1) known.push_back({.name = "output of the previous head"});
+  for (const Misreading& misreading : misreadings_)
+    known.push_back({.name = misreading.name});
+  return known;
+}
+
+void SoftmaxDefects::add_misreadings() {
+  const Problem& problem = inputs_.problem;
+  const auto add = [this](std::string_view name,
+                          RowReading (*read)(const SoftmaxInputs&, const RowPlace&)) -> Problem& {
+    misreadings_.push_back({.name = name, .inputs = inputs_, .read = read});
+    return misreadings_.back().inputs.problem;
+  };
+  if (problem.window.left >= 0) {
+    ++add("window left +1", as_read).window.left;
+    if (problem.window.left > 0) --add("window left -1", as_read).window.left;
+  }
+  // Causal is right = 0: a key more or less is a window's right end.
+  if (problem.causal) {
+    Problem& more = add("causal +1", as_read);
+    more.causal = false;
+    more.window.right = 1;
+  } else if (problem.window.right >= 0) {
+    ++add("window right +1", as_read).window.right;
+    if (problem.window.right > 0) --add("window right -1", as_read).window.right;
+  }
+  if (problem.causal && problem.window.left != 0) {
+    // The diagonal a key earlier; a window's left end stays where it was.
+    Problem& strict = add("causal strict", diagonal_earlier);
+    if (strict.window.left > 0) --strict.window.left;
+  }
+  const bool has_edges = problem.causal || problem.has_window();
+  if (has_edges && problem.offset(problem.seq_kv) != 0) add("top-left for bottom-right", at_top_left);
+  if (!inputs_.kv_lengths.empty()) add("padded keys unmasked", length_ignored);
+  if (inputs_.mask) {
+    add("mask ignored", as_read);
+    misreadings_.back().inputs.mask.reset();
+  }
+  if (inputs_.bias) {
+    add("bias ignored", as_read);
+    misreadings_.back().inputs.bias.reset();
+  }
+  if (problem.heads_kv > 1 && problem.group() > 1) add("head mapping h % hkv", head_by_remainder);
+  if (problem.heads_kv > 1) add("K and V of another head", next_head);
+}
+
+std::vector<std::vector<double>> SoftmaxDefects::changes(const RowPlace& place, const Arithmetic& arithmetic) const {
+  const RowReading reading = row_reading(inputs_, place);
+  const RowScores scores = score_row(inputs_, place, reading);
+  if (!is_plain(scores)) return std::vector<std::vector<double>>(known(arithmetic).size());
+  const TileMaxima tiles = tile_maxima(scores, keys_of_tile(inputs_.problem, arithmetic));
+  std::vector<Reweighing> weights = reweighings(inputs_, arithmetic, place, reading, scores, tiles);
+  weights.push_back(right_weights(scores));
+  std::vector<std::vector<double>> outputs = averages(inputs_, place, reading.head_kv, scores, weights);
+  const std::vector<double> right = std::move(outputs.back());
+  outputs.pop_back();
+  for (std::size_t d = 0; d < outputs.size(); ++d) {
+    for (std::size_t c = 0; weights[d].gain && c < right.size(); ++c)
+      outputs[d].push_back(right[c] * *weights[d].gain);
+  }
+  outputs.push_back(summed_in_bf16(inputs_, place, reading, scores, tiles));
+
+  const auto output_of = [&](const SoftmaxInputs& inputs, const RowPlace& at, const RowReading& read) {
+    const RowScores other = score_row(inputs, at, read);
+    if (other.key.empty()) return std::vector<double>(right.size(), 0.0);
+    if (!is_plain(other)) return std::vector<double>{};
+    return averages(inputs, at, read.head_kv, other, {right_weights(other)}).front();
+  };
+  const Problem& problem = inputs_.problem;
+  if (problem.seq_kv > 1) outputs.push_back(with_values_swapped(inputs_, place, reading, scores, right));
+  if (problem.heads_kv > 1) {
+    const std::int64_t head_v = (reading.head_kv + 1) % problem.heads_kv;
+    outputs.push_back(averages(inputs_, place, head_v, scores, {weights.back()}).front());
+  }
+  if (problem.seq_q > 1) {
+    const RowPlace other{place.batch, place.head, (place.row + 1) % problem.seq_q};
+    outputs.push_back(output_of(inputs_, other, row_reading(inputs_, other)));
+  }
+  if (problem.heads_q > 1) {
+    const RowPlace other{place.batch, (place.head + problem.heads_q - 1) % problem.heads_q, place.row};
+    outputs.push_back(output_of(inputs_, other, row_reading(inputs_, other)));
+  }
+  for (const Misreading& misreading : misreadings_)
+    outputs.push_back(output_of(misreading.inputs, place, misreading.read(misreading.inputs, place)));
+  std::vector<std::vector<double>> result;
+  for (std::vector<double>& output : outputs)
+    result.push_back(change(std::move(output), right));
+  return result;
+}
+
+}  // namespace attest

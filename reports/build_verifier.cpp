@@ -1,0 +1,178 @@
+// The verifier's own quality: how many kernels with a planted defect its rules reject, and those of others.
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "harness/core/error.hpp"
+#include "reports/build_parts.hpp"
+#include "reports/format.hpp"
+
+namespace attest::reports {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* together = "Attest";
+constexpr const char* types[] = {"f32", "bf16", "f16"};
+const NumberFormat share_format{NumberFormat::Style::percent, 1};
+
+struct Tally {
+  double rejected = 0.0;
+  double runs = 0.0;
+};
+
+void add(const Json& count, const std::string& rule, Tally& tally) {
+  tally.runs += count.at("runs").get<double>();
+  tally.rejected += count.value(rule, 0.0);
+}
+
+/// Runs of all rows of a type that are of a kind (empty: of any) and were rejected by the rule.
+Tally tally_of(const Json& table, const std::string& rule, const std::string& type, const std::string& kind,
+               const char* inputs = "all") {
+  Tally tally;
+  for (const Json& row : table.at("defects"))
+    if (row.at("type") == type && (kind.empty() || row.at("kind") == kind)) add(row.at(inputs), rule, tally);
+  return tally;
+}
+
+Tally alarms_of(const Json& table, const std::string& rule, const std::string& type) {
+  Tally tally;
+  for (const Json& row : table.at("right"))
+    if (type.empty() || row.at("type") == type) add(row.at("count"), rule, tally);
+  return tally;
+}
+
+Entry share_entry(const Tally& tally) {
+  if (tally.runs == 0.0) return Missing{"none"};
+  return number_entry(tally.rejected / tally.runs);
+}
+
+std::string claim_of(const Json& table) {
+  std::string shares;
+  Tally meaning;
+  Tally alarms;
+  for (const char* type : types) {
+    const Tally all = tally_of(table, together, type, "");
+    shares += fmt::format("{}{:.1f} % in {}", shares.empty() ? "" : ", ", 100.0 * all.rejected / all.runs, type);
+    const Tally one = tally_of(table, together, type, "meaning", "normal");
+    meaning.runs += one.runs;
+    meaning.rejected += one.rejected;
+  }
+  alarms = alarms_of(table, together, "");
+  return fmt::format(
+      "The rules of this report reject {} of all runs of kernels with a planted defect, {:.0f} of {:.0f} runs of those "
+      "that compute another function on normal and outlier inputs, and {:.0f} of {:.0f} runs of right kernels.",
+      shares, meaning.rejected, meaning.runs, alarms.rejected, alarms.runs);
+}
+
+Table rules_table(const Json& table) {
+  Table result{
+      .id = "verifier_rules",
+      .title = "Share of runs rejected, by rule",
+      .note =
+          "meaning: the kernel computes another function than it was asked for, in exact arithmetic too. "
+          "arithmetic: the right function, rounded more coarsely than the kernel declares. controls: zeros, the "
+          "mean of V, shuffled rows, the output of another head or call. false alarms: right kernels, over "
+          "tiles, orders, splits and seeds. Attest is its rules together; P and S hold where the inputs' nature "
+          "lets them. Only `out` is judged.",
+      .columns = {text_column("rule")},
+      .rows = {},
+      .collapsed = false};
+  for (const char* type : types) {
+    for (const char* what : {"meaning", "arithmetic", "controls", "false alarms"})
+      result.columns.push_back(number_column(fmt::format("{} {}", type, what), share_format));
+  }
+  for (const Json& rule : table.at("rules")) {
+    const std::string name = rule.at("rule");
+    std::vector<Entry> row = {Text{.text = name, .strong = name == together}};
+    for (const char* type : types) {
+      row.push_back(share_entry(tally_of(table, name, type, "meaning")));
+      row.push_back(share_entry(tally_of(table, name, type, "arithmetic")));
+      row.push_back(share_entry(tally_of(table, name, type, "control")));
+      row.push_back(share_entry(alarms_of(table, name, type)));
+    }
+    result.rows.push_back(std::move(row));
+  }
+  return result;
+}
+
+Table sources_table(const Json& table) {
+  Table result{.id = "verifier_sources",
+               .title = "What the rules of others are",
+               .note =
+                   "Each compares with the truth rounded to the output's type, as the tests that hold it do; ggml's "
+                   "with the truth itself.",
+               .columns = {text_column("rule"), text_column("what it is")},
+               .rows = {},
+               .collapsed = false};
+  for (const Json& rule : table.at("rules"))
+    if (!rule.at("own")) result.rows.push_back({text_entry(rule.at("rule")), text_entry(rule.at("source"))});
+  return result;
+}
+
+Table defects_table(const Json& table, const std::string& type) {
+  Table result{.id = "verifier_" + type,
+               .title = "Share of runs rejected, by defect, in " + type,
+               .note = "Each defect runs on every problem on which it changes the output, on all inputs.",
+               .columns = {text_column("defect"), text_column("kind"), integer_column("runs")},
+               .rows = {},
+               .collapsed = type != "bf16"};
+  for (const Json& rule : table.at("rules"))
+    result.columns.push_back(number_column(rule.at("rule"), share_format));
+  const auto add_row = [&](const std::string& name, const std::string& kind, const Json& count) {
+    std::vector<Entry> row = {text_entry(name), text_entry(kind), number_entry(count.at("runs"))};
+    for (const Json& rule : table.at("rules")) {
+      Tally tally;
+      add(count, rule.at("rule"), tally);
+      row.push_back(share_entry(tally));
+    }
+    result.rows.push_back(std::move(row));
+  };
+  for (const Json& row : table.at("defects"))
+    if (row.at("type") == type) add_row(row.at("defect"), row.at("kind"), row.at("all"));
+  for (const Json& row : table.at("right"))
+    if (row.at("type") == type) add_row("none: right kernels", "right", row.at("count"));
+  return result;
+}
+
+Table problems_table(const Json& table) {
+  Table result{.id = "verifier_problems",
+               .title = "Problems that the planted kernels ran on",
+               .note = "A defect shows only where its feature is in use, so each brings some.",
+               .columns = {text_column("problem"), text_column("meaning of"), text_column("optional tensors")},
+               .rows = {},
+               .collapsed = true};
+  for (const Json& problem : table.at("problems")) {
+    std::string tensors;
+    for (const char* name : {"mask", "bias", "kv_lengths"})
+      if (problem.at(name)) tensors += (tensors.empty() ? "" : ", ") + std::string(name);
+    result.rows.push_back({code_entry(problem.at("problem")), code_entry(problem.at("variant")), text_entry(tensors)});
+  }
+  return result;
+}
+
+}  // namespace
+
+Section verifier_section(const std::string& text) {
+  Section section{.id = "verifier_section", .title = "The verifier's own quality", .blocks = {}};
+  const Json table = Json::parse(text);
+  section.blocks.emplace_back(Paragraph{.text = claim_of(table), .claim = true});
+  std::string inputs;
+  for (const Json& kind : table.at("inputs"))
+    inputs += (inputs.empty() ? "" : ", ") + kind.get<std::string>();
+  const Json& made = table.at("made");
+  section.blocks.emplace_back(Paragraph{fmt::format(
+      "Kernels are simulated: scalar loops in the arithmetic that they declare (sums in f32, weights and output "
+      "rounded "
+      "to the type), one thing wrong in each. They are part of the tests and not of this program; these figures were "
+      "made by {} at commit {} on {}, seed {}, inputs {}. The tests make them anew and fail where they differ.",
+      made.at("command").get<std::string>(), made.at("commit").get<std::string>(), made.at("date").get<std::string>(),
+      table.at("seed").get<std::uint64_t>(), inputs)});
+  section.blocks.emplace_back(rules_table(table));
+  section.blocks.emplace_back(sources_table(table));
+  for (const char* type : types)
+    section.blocks.emplace_back(defects_table(table, type));
+  section.blocks.emplace_back(problems_table(table));
+  return section;
+}
+
+}  // namespace attest::reports
