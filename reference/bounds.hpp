@@ -19,6 +19,11 @@ inline double gamma(double n, double u) {
   return nu < 1.0 ? nu / (1.0 - nu) : std::numeric_limits<double>::infinity();
 }
 
+/// Azuma: independent terms of size c_i exceed 6.5 sqrt(sum c_i^2) once in 1.3e9.
+inline constexpr double far_out = 6.5;
+/// Root mean square of a rounding, in unit roundoffs, over numbers whose leading digits are those of a product.
+inline constexpr double typical_rounding = 0.41;
+
 /// Length of the longest accumulation chain over the keys: as declared, or the row's own number of keys.
 inline double chain_length(const Arithmetic& arithmetic, std::int64_t keys) {
   return static_cast<double>(arithmetic.longest_chain > 0 ? arithmetic.longest_chain : keys);

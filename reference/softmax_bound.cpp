@@ -16,6 +16,11 @@ namespace {
 // e^eta of an exponent beyond this bounds nothing; stopping here keeps infinity times 0 out of the sums.
 constexpr double greatest_exponent = 300.0;
 
+// e^eta - 1. Three terms of the series leave less than 2^-32 of it out where eta is small, as it nearly always is.
+double growth_of(double eta) {
+  return eta < 0x1p-10 ? eta * (1.0 + eta / 2.0 * (1.0 + eta / 3.0)) : std::expm1(eta);
+}
+
 double chain_error(const Arithmetic& arithmetic, const RowScores& scores) {
   return gamma(sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size())), judged_roundoff(arithmetic));
 }
@@ -40,7 +45,7 @@ ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmet
     if (has_bias) eta += u * scores.parts[j];
     eta = std::min(eta, greatest_exponent);
     errors.eta.push_back(eta);
-    errors.growth.push_back(std::expm1(eta));
+    errors.growth.push_back(growth_of(eta));
     errors.greatest = std::max(errors.greatest, eta);
   }
   return errors;

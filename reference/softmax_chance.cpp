@@ -8,11 +8,6 @@
 namespace attest {
 namespace {
 
-// Azuma: independent terms of size c_i exceed 6.5 sqrt(sum c_i^2) once in 1.3e9.
-constexpr double far_out = 6.5;
-// Root mean square of a rounding, in unit roundoffs, over numbers whose leading digits are those of a product.
-constexpr double typical_rounding = 0.41;
-
 double square(double x) {
   return x * x;
 }

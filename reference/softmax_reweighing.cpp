@@ -1,7 +1,10 @@
 #include "reference/softmax_reweighing.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cfloat>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numbers>
 #include <numeric>
@@ -264,17 +267,14 @@ double least_share(const Named& one, const Arithmetic& arithmetic) {
 }  // namespace
 
 double cut_to_bits(double value, int bits) {
-  if (value == 0.0 || !std::isfinite(value)) return value;
-  int exponent = 0;
-  const double fraction = std::frexp(value, &exponent);
-  return std::ldexp(std::trunc(std::ldexp(fraction, bits)), exponent - bits);
+  const std::uint64_t kept = ~std::uint64_t{0} << (53 - bits);
+  return std::bit_cast<double>(std::bit_cast<std::uint64_t>(value) & kept);
 }
 
 double rounded_to_bits(double value, int bits) {
-  if (value == 0.0 || !std::isfinite(value)) return value;
-  int exponent = 0;
-  const double fraction = std::frexp(value, &exponent);
-  return std::ldexp(std::nearbyint(std::ldexp(fraction, bits)), exponent - bits);
+  // Veltkamp: the upper bits of a number, to nearest.
+  const double factor = (std::ldexp(1.0, 53 - bits) + 1.0) * value;
+  return std::isfinite(factor) ? factor - (factor - value) : value;
 }
 
 double coarse_exponential(double x) {
@@ -282,7 +282,8 @@ double coarse_exponential(double x) {
   const double power = x * std::numbers::log2e;
   const double whole = std::floor(power);
   const double f = power - whole;
-  return std::ldexp(1.0 + f * (0.6565 + 0.3435 * f), static_cast<int>(whole));
+  const auto exponent = static_cast<std::uint64_t>(static_cast<std::int64_t>(whole) + 1023);
+  return std::bit_cast<double>(exponent << 52) * (1.0 + f * (0.6565 + 0.3435 * f));
 }
 
 TileMaxima tile_maxima(const RowScores& scores, std::int64_t tile) {
@@ -299,7 +300,8 @@ TileMaxima tile_maxima(const RowScores& scores, std::int64_t tile) {
     for (; first < end; ++first) {
       result.greatest.push_back(known);
       result.rescale.push_back(rescale);
-      result.weight.push_back(std::exp(scores.score[first] - known));
+      const bool divides = rescale > DBL_MIN && scores.weight[first] > DBL_MIN;
+      result.weight.push_back(divides ? scores.weight[first] / rescale : std::exp(scores.score[first] - known));
     }
     result.ends_tile[end - 1] = true;
   }

@@ -36,7 +36,7 @@ std::vector<Reweighing> reweighings(const SoftmaxInputs& inputs, const Arithmeti
 /// exp by a polynomial of degree 2 for the fraction of the power of 2: wrong by up to 2^-9 (cubic term left out).
 double coarse_exponential(double x);
 
-/// `value` cut off, or rounded to nearest even, to that many bits of significand, exponents unlimited.
+/// `value` cut off, or rounded to nearest, to that many bits of significand, exponents unlimited.
 double cut_to_bits(double value, int bits);
 double rounded_to_bits(double value, int bits);
 

@@ -86,6 +86,10 @@ RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const Ro
 
   RowScores row;
   row.greatest = -infinity;
+  const auto most = static_cast<std::size_t>(std::max<std::int64_t>(0, reading.length));
+  row.key.reserve(most);
+  for (std::vector<double>* entries : {&row.score, &row.scaled, &row.parts, &row.magnitude, &row.multiplier})
+    entries->reserve(most);
   for (std::int64_t j = 0; j < reading.length; ++j) {
     if (!inputs.spec.visible(problem, place.row, j, offset)) continue;
     if (inputs.mask && inputs.mask->load(place.batch, place.head, place.row, j) == 0.0) continue;
@@ -156,7 +160,7 @@ RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, co
     result.magnitude[c] /= scores.sum;
   }
   // The spread is about the average, which only now is known.
-  for (std::size_t index = 0; index < scores.key.size(); ++index) {
+  for (std::size_t index = 0; index < growth.size(); ++index) {
     const double* v = values.read(place.batch, head_kv, scores.key[index]);
     row_loops().add_spread(scores.weight[index] / scores.sum * growth[index], scores.multiplier[index], v,
                            result.out.data(), values.padded(), result.spread.data());

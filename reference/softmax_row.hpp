@@ -86,8 +86,8 @@ struct RowColumns {
   std::vector<float> plain;  ///< the textbook kernel's out before its last rounding; empty for f64 problems
 };
 
-/// Averages the values of the row's keys. `growth` has one entry a key (e^eta - 1); `plain_weight` is empty or has the
-/// textbook kernel's weights, `moments` is empty or has one entry a key.
+/// Averages the values of the row's keys. `growth` is empty or has one entry a key (e^eta - 1); `plain_weight` is empty
+/// or has the textbook kernel's weights, `moments` is empty or has one entry a key.
 RowColumns average_values(const SoftmaxInputs& inputs, const RowPlace& place, const RowScores& scores,
                           const std::vector<double>& growth, const std::vector<float>& plain_weight,
                           const std::vector<MomentWeights>& moments = {});

@@ -36,6 +36,11 @@ struct DefectFigure {
   double sensitivity = 0.0;  ///< ||D/std||: how far these inputs show it, in standard deviations; 0: not at all
   double z = 0.0;            ///< how far the errors point its way, in standard deviations
   double c = 0.0;            ///< the share of it that the errors hold: 0 without the defect, 1 with it
+
+  /// Whether rule M, which flags from 8 standard deviations, would have seen it. Inputs that do not show a defect prove
+  /// nothing about it by this rule.
+  bool is_shown() const { return sensitivity > greatest_z; }
+  static constexpr double greatest_z = 8.0;
 };
 
 /// The proof of one result.

@@ -126,6 +126,22 @@ AccuracyFigures figures_from_json(const Json& json) {
           .worst = read.get<std::string>("worst")};
 }
 
+Json defect_to_json(const DefectFigure& defect) {
+  return {{"defect", defect.name},
+          {"sensitivity", number(defect.sensitivity)},
+          {"z", number(defect.z)},
+          {"c", number(defect.c)},
+          {"shown", defect.is_shown()}};
+}
+
+DefectFigure defect_from_json(const Json& json) {
+  const Reader read(json, "record, defects");
+  return {.name = read.get<std::string>("defect"),
+          .sensitivity = read.real("sensitivity"),
+          .z = read.real("z"),
+          .c = read.real("c")};
+}
+
 Json round_to_json(const RoundRecord& round) {
   Json seconds = Json::array();
   for (const double sample : round.seconds)
@@ -302,6 +318,11 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
   for (const AccuracyFigures& figures : record.accuracy.outputs)
     outputs.push_back(figures_to_json(figures));
   json["rules"] = std::move(rules);
+  Json defects = Json::array();
+  for (const DefectFigure& defect : record.accuracy.defects)
+    defects.push_back(defect_to_json(defect));
+  json["defect_rows"] = record.accuracy.defect_rows;
+  json["defects"] = std::move(defects);
   json["outputs"] = std::move(outputs);
   json["approximation"] = record.approximation;
   json["flops"] = number(record.flops);
@@ -344,6 +365,12 @@ CellRecord record_from_json(const nlohmann::ordered_json& json) {
     const Reader rule(entry, "record, rules");
     record.accuracy.rules.push_back(
         {.rule = rule.get<std::string>("rule"), .ratio = rule.real("ratio"), .passed = rule.get<bool>("passed")});
+  }
+  // Records of before rule M have none.
+  if (read.has("defects")) {
+    record.accuracy.defect_rows = read.get<std::int64_t>("defect_rows");
+    for (const Json& entry : read.array("defects"))
+      record.accuracy.defects.push_back(defect_from_json(entry));
   }
   for (const Json& entry : read.array("outputs"))
     record.accuracy.outputs.push_back(figures_from_json(entry));

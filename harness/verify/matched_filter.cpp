@@ -7,7 +7,6 @@
 namespace attest {
 namespace {
 
-constexpr double greatest_z = 8.0;
 // With fewer lines their own scatter says little of the variance.
 constexpr double enough_lines = 32.0;
 // Defects that explain as much as the best, but for this share, are named with it.
@@ -19,8 +18,9 @@ double greatest_c(DType dtype) {
 
 }  // namespace
 
-void MatchedFilter::add(const OutputRow& line, std::span<const double> got,
+void MatchedFilter::add(const OutputRow& line, DType dtype, std::span<const double> got,
                         const std::vector<std::vector<double>>& changes) {
+  dtype_ = dtype;
   ++lines_;
   width_ = std::max(width_, static_cast<double>(got.size()));
   std::vector<double> weights(got.size(), 0.0);
@@ -53,6 +53,7 @@ void MatchedFilter::add(const OutputRow& line, std::span<const double> got,
 }
 
 void MatchedFilter::merge(const MatchedFilter& later) {
+  if (later.lines_ > 0) dtype_ = later.dtype_;
   lines_ += later.lines_;
   width_ = std::max(width_, later.width_);
   errors_ += later.errors_;
@@ -89,7 +90,7 @@ double MatchedFilter::ratio(std::size_t defect) const {
   if (held.sensitivity == 0.0) return 0.0;
   const double coherent = sums_[defect].coherent / std::sqrt(variance(sums_[defect]));
   const double share = std::max(greatest_c(dtype_), known_[defect].least_share);
-  return std::min(std::fabs(held.z) / (greatest_z + coherent), std::fabs(held.c) / share);
+  return std::min(std::fabs(held.z) / (DefectFigure::greatest_z + coherent), std::fabs(held.c) / share);
 }
 
 std::vector<DefectFigure> MatchedFilter::figures() const {

@@ -23,12 +23,14 @@ namespace attest {
 /// n. Filters of parts merge.
 class MatchedFilter {
  public:
-  MatchedFilter(std::vector<KnownDefect> known, DType dtype) : known_(std::move(known)), dtype_(dtype) {
-    sums_.resize(known_.size());
-  }
+  explicit MatchedFilter(std::vector<KnownDefect> known) : known_(std::move(known)) { sums_.resize(known_.size()); }
 
-  /// A line of the output as the kernel wrote it; changes: one entry a defect, empty where it changes nothing.
-  void add(const OutputRow& line, std::span<const double> got, const std::vector<std::vector<double>>& changes);
+  bool knows_any() const { return !known_.empty(); }
+
+  /// A line of the output, whose type is `dtype`, as the kernel wrote it; changes: one entry a defect, empty where it
+  /// changes nothing.
+  void add(const OutputRow& line, DType dtype, std::span<const double> got,
+           const std::vector<std::vector<double>>& changes);
   void merge(const MatchedFilter& later);
 
   std::int64_t lines() const { return lines_; }
@@ -64,7 +66,7 @@ class MatchedFilter {
   DefectFigure figure(std::size_t defect) const;
 
   std::vector<KnownDefect> known_;
-  DType dtype_;
+  DType dtype_ = DType::f32;
   std::vector<Sums> sums_;
   std::int64_t lines_ = 0;
   double width_ = 1.0;

@@ -98,6 +98,16 @@ class LineJudge {
   bool wrong_here_ = false;
 };
 
+bool is_before(const RowPlace& one, const RowPlace& other) {
+  return std::tie(one.batch, one.head, one.row) < std::tie(other.batch, other.head, other.row);
+}
+
+void sort_once(std::vector<RowPlace>& places) {
+  std::sort(places.begin(), places.end(), is_before);
+  const auto same = [](const RowPlace& one, const RowPlace& other) { return !is_before(one, other); };
+  places.erase(std::unique(places.begin(), places.end(), same), places.end());
+}
+
 // A rule that some outputs have a finding of. The first reason stands: F before P before S.
 void add_rule(std::string_view rule, const std::vector<FigureCollector>& collectors,
               std::optional<RuleFinding> (ChanceTally::*find)() const, Verification& result) {
@@ -172,39 +182,44 @@ std::unique_ptr<Oracle> make_oracle(const Variant& variant, const Problem& probl
 Verification verify(const Oracle& oracle, const Problem& problem, const Arithmetic& arithmetic,
                     const TensorSet& outputs, const VerifyOptions& options) {
   std::vector<RowPlace> places = rows_to_check(oracle, problem, options);
-  const auto among = [](const RowPlace& one, const RowPlace& other) {
-    return std::tie(one.batch, one.head, one.row) < std::tie(other.batch, other.head, other.row);
-  };
+  DefectSearch search(oracle, arithmetic, outputs);
+  std::vector<RowPlace> searched;
+  if (search.knows_any()) searched = rows_for_defects(oracle, problem, options, places.size());
+  places.insert(places.end(), searched.begin(), searched.end());
   for (const RowPlace& place : not_finite_rows(oracle.extent(), outputs, not_finite_limit))
     places.push_back(place);
-  std::sort(places.begin(), places.end(), among);
-  places.erase(std::unique(places.begin(), places.end(),
-                           [&](const RowPlace& one, const RowPlace& other) { return !among(one, other); }),
-               places.end());
+  sort_once(places);
+  sort_once(searched);
   const std::size_t parts = parts_of(places.size());
   std::vector<LineJudge> judges(parts, LineJudge(outputs, options.nature));
+  std::vector<DefectSearch> searches(parts, search);
   for_each_part(parts, options.threads, [&](std::size_t part) {
     std::vector<OutputRow> lines;
     const std::size_t end = first_of_part(part + 1, parts, places.size());
-    for (std::size_t place = first_of_part(part, parts, places.size()); place < end; ++place) {
-      oracle.row(places[place], arithmetic, lines);
+    for (std::size_t at = first_of_part(part, parts, places.size()); at < end; ++at) {
+      oracle.row(places[at], arithmetic, lines);
       for (const OutputRow& line : lines)
         judges[part].add(line);
-      judges[part].end_place(places[place]);
+      judges[part].end_place(places[at]);
+      if (std::binary_search(searched.begin(), searched.end(), places[at], is_before))
+        searches[part].add(places[at], lines.front());
     }
   });
   LineJudge whole(outputs, options.nature);
   for (const LineJudge& judge : judges)
     whole.merge(judge);
+  for (const DefectSearch& part : searches)
+    search.merge(part);
 
   Verification result = conclude("F", whole.collectors(), outputs);
-  const MatchedFilter filter = filter_rows(oracle, arithmetic, outputs,
-                                           rows_for_defects(oracle, problem, options, places.size()), options.threads);
+  const MatchedFilter& filter = search.filter();
   if (filter.lines() > 0) add_matched_rule(filter, options.nature, whole.collectors().front(), result);
   if (!result.verdict.has_passed()) {
     std::optional<DefectFigure> defect = filter.recognised();
-    if (!defect) {
-      defect = filter_rows(oracle, arithmetic, outputs, whole.wrong_places(), options.threads).recognised();
+    if (!defect && filter.knows_any()) {
+      DefectSearch where_wrong(oracle, arithmetic, outputs);
+      where_wrong.add(whole.wrong_places());
+      defect = where_wrong.filter().recognised();
     }
     if (defect) result.verdict.reason += "; " + text_of(*defect);
   }

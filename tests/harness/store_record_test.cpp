@@ -19,6 +19,8 @@ CellRecord example() {
   record.accuracy.rows_checked = 8;
   record.accuracy.rows_total = 8;
   record.accuracy.rules = {{.rule = "F", .ratio = 0.5, .passed = true}};
+  record.accuracy.defect_rows = 4;
+  record.accuracy.defects = {{.name = "scale +1%", .sensitivity = 120.0, .z = 1.5, .c = 0.0125}, {.name = "causal +1"}};
   record.accuracy.outputs.resize(2);
   record.accuracy.outputs[0].output = "out";
   record.accuracy.outputs[0].rmse = 1.0 / 3.0;
@@ -62,6 +64,11 @@ BOOST_AUTO_TEST_CASE(json_has_the_documented_keys_and_the_timed_ones_only_when_t
   BOOST_TEST(with["gflops"].get<double>() == 4.0);
   BOOST_TEST(with["percent_of_peak"].get<double>() == 40.0);
   BOOST_TEST(with["dtype"] == "bf16");
+  BOOST_TEST(with["defect_rows"] == 4);
+  BOOST_TEST(with["defects"][0]["defect"] == "scale +1%");
+  BOOST_TEST(with["defects"][0]["sensitivity"] == 120.0);
+  BOOST_TEST(with["defects"][0]["shown"] == true);
+  BOOST_TEST(with["defects"][1]["shown"] == false);
   BOOST_TEST(with["workspace_bytes_measured"] == 128);
 }
 

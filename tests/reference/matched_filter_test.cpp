@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(inputs_that_cannot_show_a_defect_say_so) {
 
 BOOST_AUTO_TEST_CASE(errors_that_move_together_within_lines_are_no_defect) {
   // Each line errs by one random multiple of the change: independent columns would make of it 8 deviations and more.
-  MatchedFilter filter({{.name = "one"}}, DType::bf16);
+  MatchedFilter filter({{.name = "one"}});
   test::Random random(75);
   std::vector<double> got(64);
   const OutputRow line{.output = "out",
@@ -232,7 +232,7 @@ BOOST_AUTO_TEST_CASE(errors_that_move_together_within_lines_are_no_defect) {
                        .deviation = std::vector<double>(64, 1.0)};
   for (int row = 0; row < 64; ++row) {
     std::fill(got.begin(), got.end(), 10.0 * random.normal());
-    filter.add(line, got, {std::vector<double>(64, 1.0)});
+    filter.add(line, DType::bf16, got, {std::vector<double>(64, 1.0)});
   }
   BOOST_TEST(filter.judge()->ratio < 1.0);
   BOOST_TEST(std::fabs(filter.figures().front().z) < 5.0);

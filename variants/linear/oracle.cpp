@@ -5,6 +5,13 @@
 //     dW_j = dphi_q.phi_k + phi_q.dphi_k + dphi_q.dphi_k        g = gamma(n + d) + gamma(state)
 //     bound = [sum_j dW_j |v_j - O| / den + g (A + |O|)] / (1 - min(1/2, sum_j dW_j / den + g)) + (3u + u_out) |O|
 //
+// Rules P and S, where every error of a sum is independent of the others and those of the features are not (an
+// exponential errs the same way wherever it is evaluated):
+//
+//     V = (n + d + state) u^2 (A^2 + O^2)        coh = sum_j dW_j |v_j - O| / den
+//     probable = (6.5 sqrt(V) + coh) / (1 - ...) + (3u + u_out) |O|
+//     deviation = 0.41 sqrt(V + (3u + u_out)^2 O^2) + coh
+//
 // exp of a number below -87 may be lost in f32, so dphi has twice the smallest normal number beside it.
 
 #include "harness/core/oracle.hpp"
@@ -51,6 +58,8 @@ class LinearOracle final : public Oracle {
     if (weights.denominator == 0.0) {
       line.value.assign(columns, 0.0);
       line.bound.assign(columns, 0.0);
+      line.probable.assign(columns, 0.0);
+      line.deviation.assign(columns, 0.0);
     } else {
       for (std::size_t column = 0; column < columns; ++column)
         add_column(place, weights, arithmetic, static_cast<std::int64_t>(column), line);
@@ -127,11 +136,17 @@ class LinearOracle final : public Oracle {
     const double chain = std::min(chain_length(arithmetic, keys), static_cast<double>(keys));
     const double sums = gamma(chain + static_cast<double>(problem_.head_dim), u) + state;
     const double loss = weights.error_sum / weights.denominator + sums;
-    const double bound =
-        (moved / weights.denominator + sums * (magnitude + std::fabs(out))) / (1.0 - std::min(0.5, loss)) +
-        (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor + underflow_floor(arithmetic);
+    const double inflation = 1.0 / (1.0 - std::min(0.5, loss));
+    const double coherent = moved / weights.denominator;
+    const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
+    const double tiny = underflow_floor(arithmetic);
     line.value.push_back(out);
-    line.bound.push_back(bound);
+    line.bound.push_back((coherent + sums * (magnitude + std::fabs(out))) * inflation + storing + tiny);
+
+    const double steps = chain + static_cast<double>(problem_.head_dim + arithmetic.state_chain);
+    const double variance = steps * u * u * (magnitude * magnitude + out * out);
+    line.probable.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + tiny);
+    line.deviation.push_back(typical_rounding * std::sqrt(variance + storing * storing) + coherent + tiny);
   }
 
   Problem problem_;

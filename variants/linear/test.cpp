@@ -221,6 +221,63 @@ BOOST_AUTO_TEST_CASE(hard_inputs_stay_within_the_bound_in_every_type) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(independent_roundings_have_the_bound_and_the_size_that_the_oracle_states) {
+  const Problem problem = parse_problem("hq4 hkv2 sq3 skv40 d16 dv5");
+  const KernelEntry entry = find_kernel("linear/cpu_full");
+  const TensorStorage storage = generate_inputs("normal", *entry.variant, problem, 3);
+  const TensorSet inputs = storage.views();
+  const auto oracle = make_oracle(*entry.variant, problem, inputs, {});
+  constexpr Arithmetic arithmetic{.output = 0x1p-9, .longest_chain = 25, .feature = 0x1p-20, .state_chain = 7};
+  constexpr double u = 0x1p-24;
+  std::vector<OutputRow> lines;
+  for (std::int64_t head = 0; head < 4; ++head) {
+    oracle->row({0, head, 1}, arithmetic, lines);
+    std::vector<double> weight;
+    double denominator = 0.0;
+    for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
+      weight.push_back(0.0);
+      for (std::int64_t c = 0; c < problem.head_dim; ++c) {
+        weight.back() += true_feature(static_cast<float>(inputs.at("q").load(0, head, 1, c))) *
+                         true_feature(static_cast<float>(inputs.at("k").load(0, head / 2, j, c)));
+      }
+      denominator += weight.back();
+    }
+    for (std::int64_t c = 0; c < problem.head_dim_v; ++c) {
+      const auto v = [&](std::size_t j) { return inputs.at("v").load(0, head / 2, static_cast<std::int64_t>(j), c); };
+      double out = 0.0, size = 0.0, coherent = 0.0;
+      for (std::size_t j = 0; j < weight.size(); ++j) {
+        out += weight[j] / denominator * v(j);
+        size += weight[j] / denominator * std::fabs(v(j));
+      }
+      for (std::size_t j = 0; j < weight.size(); ++j)
+        coherent += 2.0 * 0x1p-20 * weight[j] / denominator * std::fabs(v(j) - out);
+      const double variance = (25.0 + 16.0 + 7.0) * u * u * (size * size + out * out);
+      const double storing = (3.0 * u + 0x1p-9) * std::fabs(out);
+      const auto at = static_cast<std::size_t>(c);
+      BOOST_TEST(lines[0].probable[at] >= 6.5 * std::sqrt(variance) + coherent + storing);
+      BOOST_TEST(lines[0].probable[at] <= (6.5 * std::sqrt(variance) + coherent + storing) * 1.001);
+      BOOST_TEST(lines[0].probable[at] < lines[0].bound[at]);
+      BOOST_TEST(std::fabs(lines[0].deviation[at] / (0.41 * std::hypot(std::sqrt(variance), storing) + coherent) -
+                           1.0) < 1e-4);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rules_f_p_and_s_hold_and_each_finds_half_a_percent_too_much_in_bf16) {
+  const Problem problem = parse_problem("hq2 sq96 skv96 d32 dv32 bf16");
+  test::Cell cell(find_kernel("linear/cpu_chunked"), problem, "normal");
+  const Verification right = cell.judge();
+  BOOST_CHECK_MESSAGE(right.verdict.has_passed(), right.verdict.reason);
+  BOOST_TEST(right.accuracy.rules.size() == 3U);
+  const TensorView& out = cell.execution->outputs().at("out");
+  for (std::int64_t n = 0; n < out.element_count(); ++n)
+    store_element(out.data, out.dtype, n, 1.005 * load_element(out.data, out.dtype, n));
+  const Verification wrong = cell.judge();
+  BOOST_TEST(!wrong.verdict.has_passed());
+  for (const RuleResult& rule : wrong.accuracy.rules)
+    BOOST_TEST(!rule.passed, rule.rule << " " << rule.ratio);
+}
+
 BOOST_AUTO_TEST_CASE(eps_is_part_of_the_problem) {
   const TensorStorage storage = whole_numbers(parse_problem("sq4 d8 dv8"));
   // All features at least 1: den = sum of w, and an eps as large halves the output.
