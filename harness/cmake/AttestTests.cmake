@@ -58,6 +58,12 @@ add_test(NAME defects_slow
   COMMAND test_defects --run_test=defects/no_right_kernel_is_rejected_in_1000_runs --report_level=short --color_output=no)
 set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 
+# The contract once more for each narrower instruction set, forced; it runs with the widest one by itself.
+foreach(isa portable avx2)
+  add_test(NAME contract_${isa} COMMAND test_contract --report_level=short --color_output=no)
+  set_tests_properties(contract_${isa} PROPERTIES TIMEOUT 1200 LABELS slow ENVIRONMENT ATTEST_ISA=${isa})
+endforeach()
+
 # The contract once more, for the CUDA kernels on the emulator. What it holds of the CPU's memory has no meaning there.
 add_executable(test_contract_emulated ${CMAKE_SOURCE_DIR}/tests/contract/contract.cpp
   ${CMAKE_SOURCE_DIR}/tests/contract/probes.cpp ${CMAKE_SOURCE_DIR}/tests/contract/properties.cpp
