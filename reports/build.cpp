@@ -22,6 +22,9 @@ reports::Report build_report(const ReportInput& input) {
   }
   if (!input.verifier_table.empty()) report.sections.push_back(reports::verifier_section(input.verifier_table));
   report.sections.push_back(reports::memory_section(study));
+  if (reports::Section decoding = reports::decoding_section(study); !decoding.blocks.empty()) {
+    report.sections.push_back(std::move(decoding));
+  }
   if (reports::Section device = reports::device_section(study); !device.blocks.empty()) {
     report.sections.push_back(std::move(device));
   }

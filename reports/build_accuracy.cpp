@@ -206,6 +206,10 @@ Section accuracy_section(const Study& study) {
                         "error / bound (1 is the limit)")}) {
     if (!figure.panels.empty()) section.blocks.emplace_back(std::move(figure));
   }
+  if (const std::string warning = sensitivity_warning(study); !warning.empty()) {
+    section.blocks.emplace_back(Paragraph{warning});
+  }
+  if (std::optional<Table> proved = sensitivity_table(study)) section.blocks.emplace_back(std::move(*proved));
   Table outputs = output_table(study);
   if (!outputs.rows.empty()) section.blocks.emplace_back(std::move(outputs));
   return section;

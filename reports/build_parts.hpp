@@ -35,6 +35,14 @@ Section growth_section(const Study& study);
 /// Errors over length and all accuracy figures.
 Section accuracy_section(const Study& study);
 
+/// Which named defects each cell's inputs would have shown; none where no cell was held against them.
+std::optional<Table> sensitivity_table(const Study& study);
+/// A sentence when the inputs of some cells prove little; else empty.
+std::string sensitivity_warning(const Study& study);
+
+/// Decoding steps timed with K and V flushed; without blocks where there are none.
+Section decoding_section(const Study& study);
+
 /// Workspace measured against predicted.
 Section memory_section(const Study& study);
 
