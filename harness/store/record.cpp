@@ -1,97 +1,21 @@
 #include "harness/store/record.hpp"
 
-#include <cmath>
 #include <fmt/format.h>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "harness/core/error.hpp"
 #include "harness/core/problem.hpp"
+#include "harness/store/record_json.hpp"
 
 namespace attest {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-// JSON has no infinity and no NaN; a failed cell has both. They are kept as the words that C and Python read back.
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  if (std::isnan(value)) return "nan";
-  return value > 0 ? "inf" : "-inf";
-}
-
-// 64-bit hashes are text, since many readers of JSON keep numbers as doubles.
-Json hash_text(std::uint64_t hash) {
-  return fmt::format("{:016x}", hash);
-}
-
-class Reader {
- public:
-  Reader(const Json& json, std::string place) : json_(json), place_(std::move(place)) {
-    if (!json_.is_object()) complain(place_, "is no JSON object", "give one object a record");
-  }
-
-  const Json& at(const char* key) const {
-    const auto found = json_.find(key);
-    if (found == json_.end()) complain(place_, fmt::format("key '{}' is absent", key), "every record has it");
-    return *found;
-  }
-  bool has(const char* key) const { return json_.contains(key); }
-
-  template <class T>
-  T get(const char* key) const {
-    const Json& value = at(key);
-    bool right = false;
-    if constexpr (std::is_same_v<T, bool>) {
-      right = value.is_boolean();
-    } else if constexpr (std::is_integral_v<T>) {
-      right = value.is_number_integer();
-    } else {
-      right = value.is_string();
-    }
-    if (!right) refuse(key, value);
-    return value.get<T>();
-  }
-
-  double real(const char* key) const { return real(key, at(key)); }
-
-  std::vector<double> reals(const char* key) const {
-    const Json& list = array(key);
-    std::vector<double> values;
-    values.reserve(list.size());
-    for (const Json& value : list)
-      values.push_back(real(key, value));
-    return values;
-  }
-
-  std::uint64_t hash(const char* key) const {
-    const auto text = get<std::string>(key);
-    if (text.size() != 16 || text.find_first_not_of("0123456789abcdef") != std::string::npos) refuse(key, at(key));
-    return std::stoull(text, nullptr, 16);
-  }
-
-  const Json& array(const char* key) const {
-    const Json& list = at(key);
-    if (!list.is_array()) refuse(key, list);
-    return list;
-  }
-
- private:
-  [[noreturn]] void refuse(const char* key, const Json& value) const {
-    complain(place_, fmt::format("key '{}' has the value {}", key, value.dump()), "its type is another");
-  }
-
-  double real(const char* key, const Json& value) const {
-    if (value.is_number()) return value.get<double>();
-    if (value == "nan") return std::numeric_limits<double>::quiet_NaN();
-    if (value == "inf") return std::numeric_limits<double>::infinity();
-    if (value == "-inf") return -std::numeric_limits<double>::infinity();
-    refuse(key, value);
-  }
-
-  const Json& json_;
-  std::string place_;
-};
+using record_json::add_device;
+using record_json::hash_text;
+using record_json::Json;
+using record_json::number;
+using record_json::read_device;
+using record_json::Reader;
 
 Json figures_to_json(const AccuracyFigures& figures) {
   return {{"output", figures.output},
@@ -164,74 +88,6 @@ RoundRecord round_from_json(const Json& json) {
           .stopped_by = read.get<std::string>("stopped_by"),
           .peak_flops = read.real("peak_flops"),
           .output_hash = read.hash("output_hash")};
-}
-
-Json counts_to_json(const DeviceCounts& counts) {
-  Json json = Json::object();
-  for_each_count(counts, [&json](const char* name, double value) { json[name] = number(value); });
-  json["bank_conflicts"] = number(counts.bank_conflicts());
-  json["lane_share"] = number(counts.lane_share());
-  return json;
-}
-
-DeviceCounts counts_from_json(const Json& json) {
-  const Reader read(json, "record, counts");
-  DeviceCounts counts;
-  for_each_count(counts, [&read](const char* name, double& value) { value = read.real(name); });
-  return counts;
-}
-
-Json resources_to_json(const EntryResources& entry) {
-  return {{"entry", entry.entry},
-          {"registers", entry.registers},
-          {"spill_store_bytes", entry.spill_store_bytes},
-          {"spill_load_bytes", entry.spill_load_bytes},
-          {"static_shared_bytes", entry.static_shared_bytes},
-          {"dynamic_shared_bytes", entry.dynamic_shared_bytes},
-          {"block_threads", entry.block_threads}};
-}
-
-EntryResources resources_from_json(const Json& json) {
-  const Reader read(json, "record, resources");
-  return {.entry = read.get<std::string>("entry"),
-          .registers = read.get<int>("registers"),
-          .spill_store_bytes = read.get<int>("spill_store_bytes"),
-          .spill_load_bytes = read.get<int>("spill_load_bytes"),
-          .static_shared_bytes = read.get<int>("static_shared_bytes"),
-          .dynamic_shared_bytes = read.get<int>("dynamic_shared_bytes"),
-          .block_threads = read.get<int>("block_threads")};
-}
-
-// What a device or its emulator said of the cell; nothing for kernels of the CPU.
-void add_device(Json& json, const CellRecord& record) {
-  if (record.counts) json["counts"] = counts_to_json(*record.counts);
-  if (!record.resources.empty()) {
-    json["resources"] = Json::array();
-    for (const EntryResources& entry : record.resources)
-      json["resources"].push_back(resources_to_json(entry));
-  }
-  if (record.sanitized) json["sanitized"] = true;
-  if (!record.findings.empty()) {
-    json["findings"] = Json::array();
-    for (const DeviceFinding& finding : record.findings)
-      json["findings"].push_back({{"kind", finding.kind}, {"message", finding.message}});
-  }
-}
-
-void read_device(const Reader& read, CellRecord& record) {
-  if (read.has("counts")) record.counts = counts_from_json(read.at("counts"));
-  if (read.has("resources")) {
-    for (const Json& entry : read.array("resources"))
-      record.resources.push_back(resources_from_json(entry));
-  }
-  record.sanitized = read.has("sanitized") && read.get<bool>("sanitized");
-  if (read.has("findings")) {
-    for (const Json& entry : read.array("findings")) {
-      const Reader finding(entry, "record, findings");
-      record.findings.push_back(
-          {.kind = finding.get<std::string>("kind"), .message = finding.get<std::string>("message")});
-    }
-  }
 }
 
 std::string dtype_of(const std::string& problem) {

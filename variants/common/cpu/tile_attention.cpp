@@ -158,14 +158,20 @@ void TileAttention::for_each_tile(std::int64_t alignment, const Visit& visit) {
     const std::int64_t end = std::min<std::int64_t>(key + tile_keys, prefix);
     if (any_visible(key, end, true)) visit(key, end, true);
   }
-  for (std::int64_t key = std::max(first, prefix) / alignment * alignment; key < last; key += tile_keys) {
-    const std::int64_t end = std::min<std::int64_t>(key + tile_keys, last);
+  // Tiles end at multiples of tile_keys and begin at multiples of `alignment`, so that a row's bits do not depend on
+  // the block that it is in.
+  const KeySpan whole = limit_;
+  limit_.first = std::max(limit_.first, prefix);
+  for (std::int64_t key = std::max(first, prefix) / alignment * alignment; key < last;) {
+    const std::int64_t end = std::min((key / tile_keys + 1) * tile_keys, last);
     if (any_visible(key, end, false)) visit(key, end, false);
+    key = end;
   }
+  limit_ = whole;
 }
 
 void TileAttention::attend() {
-  for_each_tile(1, [&](std::int64_t first, std::int64_t last, bool prefix) {
+  for_each_tile(kernels_.panel, [&](std::int64_t first, std::int64_t last, bool prefix) {
     own_.pack(kernels_, call_, block_.batch, block_.head_kv, first, static_cast<int>(last - first));
     attend_tile(own_, first, last, prefix);
   });
