@@ -36,13 +36,7 @@ bool torch_default(const Compared& compared) {
 }
 
 bool ggml(const Compared& compared) {
-  double errors = 0.0;
-  double squares = 0.0;
-  for (std::size_t index = 0; index < compared.got.size(); ++index) {
-    errors += std::pow(compared.got[index] - compared.truth[index], 2);
-    squares += std::pow(compared.truth[index], 2);
-  }
-  return errors / squares <= 5e-4;
+  return relative_square(compared) <= 5e-4;
 }
 
 double largest_error(const std::vector<double>& got, const std::vector<double>& expected) {
@@ -60,6 +54,16 @@ bool flash_attention(const Compared& compared) {
 }
 
 }  // namespace
+
+double relative_square(const Compared& compared) {
+  double errors = 0.0;
+  double squares = 0.0;
+  for (std::size_t index = 0; index < compared.got.size(); ++index) {
+    errors += std::pow(compared.got[index] - compared.truth[index], 2);
+    squares += std::pow(compared.truth[index], 2);
+  }
+  return errors / squares;
+}
 
 std::vector<double> elements_of(const TensorView& view) {
   std::vector<double> elements(static_cast<std::size_t>(view.element_count()));

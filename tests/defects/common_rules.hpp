@@ -16,6 +16,9 @@ struct Compared {
   const std::vector<double>& plain;    ///< run_textbook()
 };
 
+/// Sum of squared errors over the sum of squares of the truth.
+double relative_square(const Compared& compared);
+
 /// The elements of a dense tensor.
 std::vector<double> elements_of(const TensorView& view);
 

@@ -17,13 +17,7 @@ using namespace attest::test;
 
 // sqrt(sum error^2 / sum truth^2) at most 1e-2: how the faults planted into flash2/cuda_mma are told (tests/contract).
 bool relative_l2(const Compared& compared) {
-  double errors = 0.0;
-  double squares = 0.0;
-  for (std::size_t index = 0; index < compared.got.size(); ++index) {
-    errors += std::pow(compared.got[index] - compared.truth[index], 2);
-    squares += std::pow(compared.truth[index], 2);
-  }
-  return std::sqrt(errors / squares) <= 1e-2;
+  return std::sqrt(relative_square(compared)) <= 1e-2;
 }
 
 // 1e-6 of the largest value: how attest check --tensors holds the arrays of a file against the reference.

@@ -12,6 +12,7 @@
 #include "reference/philox.hpp"
 #include "reference/softmax_oracle.hpp"
 #include "tests/defects/kernels/simulated_kernel.hpp"
+#include "tests/reference/judged_rows.hpp"
 #include "tests/support/random_problem.hpp"
 
 namespace {
@@ -154,32 +155,18 @@ BOOST_AUTO_TEST_CASE(bounds_of_the_oracle_are_rules_p_and_s_term_by_term) {
                                   .rescales = 3,
                                   .longest_chain = 20,
                                   .weights_normalised = true};
-  for (const char* text : {"hq4 hkv2 sq3 skv37 d24 dv9", "hq2 sq3 skv37 d24 dv9 dropout=0.4 seed=9 scale=0.5"}) {
-    const Problem problem = parse_problem(text);
-    for (const bool has_bias : {false, true}) {
-      TensorStorage inputs = test::random_inputs(problem, "normal", {}, 31);
-      if (has_bias) {
-        test::Random random(32);
-        test::fill_normal(inputs.add("bias", DType::f32, {problem.seq_kv}).view(), random, 2.0);
-      }
-      const Spec spec;
-      const auto oracle = make_softmax_oracle(spec, problem, inputs.views());
-      for (const Arithmetic& arithmetic : {plain, low, everything}) {
-        test::for_each_row(problem, [&](const RowPlace& at) {
-          std::vector<OutputRow> lines;
-          oracle->row(at, arithmetic, lines);
-          const RulePS rule(problem, inputs.views(), at, arithmetic);
-          for (std::size_t c = 0; c < rule.bound.size(); ++c) {
-            BOOST_REQUIRE_GE(lines[0].probable[c], rule.bound[c] * (1.0 - 1e-9));
-            BOOST_REQUIRE_LE(lines[0].probable[c], rule.bound[c] * 1.03);
-            BOOST_REQUIRE_CLOSE(lines[0].deviation[c], rule.deviation[c], 1e-6);
-          }
-          BOOST_REQUIRE_CLOSE(lines[1].probable[0], rule.lse_bound, 1e-6);
-          BOOST_REQUIRE_CLOSE(lines[1].deviation[0], rule.lse_deviation, 1e-6);
-        });
-      }
-    }
-  }
+  test::for_each_judged_row({"hq4 hkv2 sq3 skv37 d24 dv9", "hq2 sq3 skv37 d24 dv9 dropout=0.4 seed=9 scale=0.5"},
+                            {plain, low, everything}, [](const test::JudgedRow& row) {
+                              const RulePS rule(row.problem, row.inputs, row.at, row.arithmetic);
+                              const std::vector<OutputRow>& lines = row.lines;
+                              for (std::size_t c = 0; c < rule.bound.size(); ++c) {
+                                BOOST_REQUIRE_GE(lines[0].probable[c], rule.bound[c] * (1.0 - 1e-9));
+                                BOOST_REQUIRE_LE(lines[0].probable[c], rule.bound[c] * 1.03);
+                                BOOST_REQUIRE_CLOSE(lines[0].deviation[c], rule.deviation[c], 1e-6);
+                              }
+                              BOOST_REQUIRE_CLOSE(lines[1].probable[0], rule.lse_bound, 1e-6);
+                              BOOST_REQUIRE_CLOSE(lines[1].deviation[0], rule.lse_deviation, 1e-6);
+                            });
 }
 
 BOOST_AUTO_TEST_CASE(a_sum_that_truncates_has_a_bound_that_grows_with_its_length_not_with_its_root) {

@@ -6,6 +6,15 @@
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
+/// 1 + c[0] x + c[1] x^2 + ... + c[5] x^6, by Horner's rule.
+ATTEST_TILES_INLINE Floats one_and_powers(Floats x, const float (&c)[6]) {
+  Floats value = splat(c[5]);
+#pragma GCC unroll 5
+  for (int power = 4; power >= 0; --power)
+    value = multiply_add(value, x, splat(c[power]));
+  return multiply_add(value, x, splat(1.0f));
+}
+
 /// 2^x for x <= 0, with relative error under 2^-23 and 2^0 exactly 1; 0 or at most 2^-125 below -125; NaN stays NaN.
 /// The polynomials are minimax ones of degree 6 with constant term 1 (relative error 2^-28.9, by Lawson's iteration):
 /// on [0, 1] where an instruction scales by the floor, else on [-1/2, 1/2].
@@ -14,13 +23,8 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
   // Where the result would be subnormal the processor needs its microcode: such lanes are left out and are 0.
   const __mmask16 normal = _mm512_cmp_ps_mask((__m512)x, (__m512)splat(-126.0f), _CMP_NLT_UQ);
   const Floats part = (Floats)_mm512_maskz_reduce_ps(0xffff, (__m512)x, _MM_FROUND_TO_NEG_INF);
-  Floats value = splat(0.000216129192f);
-  value = multiply_add(value, part, splat(0.00124678446f));
-  value = multiply_add(value, part, splat(0.00967545155f));
-  value = multiply_add(value, part, splat(0.0554852821f));
-  value = multiply_add(value, part, splat(0.240229309f));
-  value = multiply_add(value, part, splat(0.693147063f));
-  value = multiply_add(value, part, splat(1.0f));
+  const Floats value = one_and_powers(
+      part, {0.693147063f, 0.240229309f, 0.0554852821f, 0.00967545155f, 0.00124678446f, 0.000216129192f});
   return (Floats)_mm512_maskz_scalef_ps(normal, (__m512)value, (__m512)x);
 #else
   const Floats tiny = splat(-125.0f);
@@ -30,13 +34,8 @@ ATTEST_TILES_INLINE Floats exp2_of(Floats x) {
   const Floats magic = splat(12582912.0f);
   const Floats shifted = x + magic;
   const Floats part = x - (shifted - magic);
-  Floats value = splat(0.00015353362f);
-  value = multiply_add(value, part, splat(0.0013398875f));
-  value = multiply_add(value, part, splat(0.00961843692f));
-  value = multiply_add(value, part, splat(0.0555033237f));
-  value = multiply_add(value, part, splat(0.240226477f));
-  value = multiply_add(value, part, splat(0.693147182f));
-  value = multiply_add(value, part, splat(1.0f));
+  const Floats value =
+      one_and_powers(part, {0.693147182f, 0.240226477f, 0.0555033237f, 0.00961843692f, 0.0013398875f, 0.00015353362f});
   const Floats scaled = (Floats)((Words)value + ((Words)shifted << 23));
   const Floats result = value == value ? scaled : value;  // the sum of bits could make a number of a NaN
   return underflows ? Floats{} : result;
