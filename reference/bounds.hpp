@@ -29,7 +29,7 @@ inline double chain_length(const Arithmetic& arithmetic, std::int64_t keys) {
   return static_cast<double>(arithmetic.longest_chain > 0 ? arithmetic.longest_chain : keys);
 }
 
-/// Whether the kernel accumulates in double, so that the reference's own error counts.
+/// Whether the kernel accumulates in double: then a reference in double is no better than the kernel.
 inline bool accumulates_in_double(const Arithmetic& arithmetic) {
   return arithmetic.accumulate < 0x1p-40;
 }
@@ -40,15 +40,15 @@ inline double underflow_floor(const Arithmetic& arithmetic) {
   return accumulates_in_double(arithmetic) ? DBL_MIN : static_cast<double>(FLT_MIN);
 }
 
-/// Unit roundoff that the kernel's accumulation and the reference's make together: u, and 2^-53 more for a kernel that
-/// is itself as good as double.
+/// Unit roundoff that the kernel's accumulation and a reference in double make together: u + 2^-53, since the
+/// reference's own error obeys the same formulas with its own unit roundoff.
 inline double judged_roundoff(const Arithmetic& arithmetic) {
-  return accumulates_in_double(arithmetic) ? arithmetic.accumulate + reference_roundoff : arithmetic.accumulate;
+  return arithmetic.accumulate + reference_roundoff;
 }
 
-/// Relative error of exp, the reference's own (under 2^-52, glibc) included where it counts.
+/// Relative error of exp, the reference's own (under 2^-52, glibc) included.
 inline double judged_exponential(const Arithmetic& arithmetic) {
-  return accumulates_in_double(arithmetic) ? arithmetic.exponential + 2.0 * reference_roundoff : arithmetic.exponential;
+  return arithmetic.exponential + 2.0 * reference_roundoff;
 }
 
 /// N + n_r: roundings that a sum over the keys of a row goes through.

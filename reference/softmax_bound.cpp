@@ -22,16 +22,20 @@ double growth_of(double eta) {
 }
 
 double chain_error(const Arithmetic& arithmetic, const RowScores& scores) {
-  return gamma(sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size())), judged_roundoff(arithmetic));
+  return gamma(sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size())), Roundoffs(arithmetic).unit);
 }
 
 }  // namespace
 
+Roundoffs::Roundoffs(const Arithmetic& arithmetic)
+    : unit(accumulates_in_double(arithmetic) ? arithmetic.accumulate : judged_roundoff(arithmetic)),
+      exponential(accumulates_in_double(arithmetic) ? arithmetic.exponential : judged_exponential(arithmetic)) {}
+
 ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores) {
-  const double u = judged_roundoff(arithmetic);
+  const double u = Roundoffs(arithmetic).unit;
   const double u_in = arithmetic.input;
   const double products = gamma(static_cast<double>(inputs.problem.head_dim) + 1.0, u) + 2.0 * u_in + u_in * u_in;
-  const double exponentials = (1.0 + static_cast<double>(arithmetic.rescales)) * judged_exponential(arithmetic);
+  const double exponentials = (1.0 + static_cast<double>(arithmetic.rescales)) * Roundoffs(arithmetic).exponential;
   const bool has_bias = inputs.bias || inputs.spec.has_bias(inputs.problem);
   const double capping = inputs.problem.softcap != 0.0 ? 4.0 * u : 0.0;
 
@@ -40,8 +44,8 @@ ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmet
   errors.growth.reserve(scores.score.size());
   for (std::size_t j = 0; j < scores.score.size(); ++j) {
     const double size = std::max(std::fabs(scores.score[j]), scores.parts[j]);
-    double eta = products * scores.magnitude[j] + (capping + arithmetic.score) * size + exponentials +
-                 u * (5.0 * (scores.greatest - scores.score[j]) + scores.largest);
+    double eta = products * scores.magnitude[j] + (capping + arithmetic.score) * size + arithmetic.score_floor +
+                 exponentials + u * (5.0 * (scores.greatest - scores.score[j]) + scores.largest);
     if (has_bias) eta += u * scores.parts[j];
     eta = std::min(eta, greatest_exponent);
     errors.eta.push_back(eta);
@@ -53,7 +57,7 @@ ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmet
 
 std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
                                   const ScoreErrors& errors, const RowColumns& columns) {
-  const double u = judged_roundoff(arithmetic);
+  const double u = Roundoffs(arithmetic).unit;
   const double chain = chain_error(arithmetic, scores);
   const double steps = sum_steps(arithmetic, static_cast<std::int64_t>(scores.key.size()));
   const double dropping = inputs.dropout ? 2.0 * u : 0.0;
@@ -72,13 +76,13 @@ std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic&
   const xt::xtensor<double, 1> from_weights = storing * first(columns.magnitude) + floor * first(columns.absolute);
   const xt::xtensor<double, 1> from_sum = chain * out;
   const xt::xtensor<double, 1> from_storing =
-      (3.0 * u + arithmetic.output) * out + (arithmetic.output_floor + tiny * (steps + 1.0));
+      (3.0 * u + arithmetic.output + reference_roundoff) * out + (arithmetic.output_floor + tiny * (steps + 1.0));
   const xt::xtensor<double, 1> bound = (from_scores + from_weights + from_sum) * inflation + from_storing;
   return {bound.begin(), bound.end()};
 }
 
 double lse_bound(const Arithmetic& arithmetic, const RowScores& scores, const ScoreErrors& errors) {
-  const double u = std::max(judged_roundoff(arithmetic), 0x1p-24);
+  const double u = std::max(Roundoffs(arithmetic).unit, 0x1p-24);
   const double log_sum = std::log(scores.sum);
   double moved = 0.0;
   for (std::size_t j = 0; j < scores.weight.size(); ++j)

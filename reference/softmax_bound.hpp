@@ -7,6 +7,14 @@
 
 namespace attest {
 
+/// Unit roundoff and relative error of exp that the kernel's bound counts: the kernel's own and those of the reference
+/// in double, which a kernel in double does not meet, since its reference is better (softmax_quad.hpp).
+struct Roundoffs {
+  explicit Roundoffs(const Arithmetic& arithmetic);
+  double unit;
+  double exponential;
+};
+
 /// How far the scores of a row may be from the truth, in the exponent. One entry a key.
 struct ScoreErrors {
   std::vector<double> eta;     ///< |ln(weight got / weight true)| at most
@@ -14,7 +22,7 @@ struct ScoreErrors {
   double greatest = 0.0;       ///< max eta
 };
 
-/// eta_j = [gamma(d+1) + 2u_in + u_in^2] a_j + u(|s_j|+|b_j|) + 4u|s_j| (softcap) + u_s|s_j| + (1+n_r) e_exp
+/// eta_j = [gamma(d+1) + 2u_in + u_in^2] a_j + u(|s_j|+|b_j|) + 4u|s_j| (softcap) + u_s|s_j| + sigma_s + (1+n_r) e_exp
 ///         + u[5(m - s_j) + M]
 ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores);
 
@@ -26,7 +34,7 @@ ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmet
 ///     bound = (E1 + E2 + E3) (1 + 4(max eta + gamma(N+n_r) + u_p) + u_out) + E4
 ///
 /// Beside it, what may underflow: a weight below the smallest normal number of the accumulation type may be lost, and
-/// so may as much at each of the N + n_r steps of the sum.
+/// so may as much at each of the N + n_r steps of the sum. The reference is rounded to double once, which counts too.
 std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
                                   const ScoreErrors& errors, const RowColumns& columns);
 

@@ -19,8 +19,8 @@ double truncations(const Arithmetic& arithmetic, double terms) {
 
 // What all weights of a row may share, as an error of the exponent: exp's own, once and at each rescale, and m's.
 double shared_exponent(const Arithmetic& arithmetic, const RowScores& scores) {
-  return (1.0 + static_cast<double>(arithmetic.rescales)) * judged_exponential(arithmetic) +
-         judged_roundoff(arithmetic) * scores.largest;
+  const Roundoffs roundoffs(arithmetic);
+  return (1.0 + static_cast<double>(arithmetic.rescales)) * roundoffs.exponential + roundoffs.unit * scores.largest;
 }
 
 // sum kappa P |v| over the greatest key of each tile, whose stored weight is the same in every row: 1, which rounds to
@@ -46,7 +46,7 @@ std::vector<double> repeated_weights(const SoftmaxInputs& inputs, const RowPlace
 }  // namespace
 
 ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores) {
-  const double u = judged_roundoff(arithmetic);
+  const double u = Roundoffs(arithmetic).unit;
   const auto width = static_cast<double>(inputs.problem.head_dim);
   const double products = std::sqrt(width + 1.0) * u + 2.0 * arithmetic.input;
   const double truncating = arithmetic.truncated_chunk > 0 ? (truncations(arithmetic, width) + 1.0) * u : 0.0;
@@ -65,7 +65,7 @@ ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithm
     const double probability = scores.weight[j] / scores.sum;
     const double kappa = scores.multiplier[j];
     const double shift = products * scores.magnitude[j] +
-                         arithmetic.score * std::max(std::fabs(score), scores.parts[j]) +
+                         arithmetic.score * std::max(std::fabs(score), scores.parts[j]) + arithmetic.score_floor +
                          3.0 * u * (scores.greatest - score) + adding * scores.parts[j];
     const double own = square(probability * shift);
     chances.moments.push_back({.variance = square(kappa) * (own + storing * square(probability) + underflow),
@@ -85,7 +85,7 @@ ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithm
 Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
                       const RowScores& scores, const ScoreErrors& errors, const ScoreChances& chances,
                       const RowColumns& columns) {
-  const double u = judged_roundoff(arithmetic);
+  const double u = Roundoffs(arithmetic).unit;
   const auto keys = static_cast<std::int64_t>(scores.key.size());
   const double steps = sum_steps(arithmetic, keys);
   const double chain = gamma(steps, u);
@@ -111,7 +111,8 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
     const double coherent = 2.0 * u * std::fabs(columns.slope[at] - out * chances.slope) + shared * spread +
                             truncating * (size + std::fabs(out)) + dropping * size + arithmetic.weight * repeated[at] +
                             4.0 * tiny / scores.sum * columns.absolute[at];
-    const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
+    const double storing =
+        (3.0 * u + arithmetic.output + reference_roundoff) * std::fabs(out) + arithmetic.output_floor;
     const double underflow = tiny * (steps + 1.0);
     chance.bound.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + underflow);
     chance.deviation.push_back(typical_rounding * std::sqrt(variance + square(storing)) + coherent + underflow);
@@ -121,7 +122,7 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
 }
 
 Chance lse_chance(const Arithmetic& arithmetic, const RowScores& scores, const ScoreChances& chances) {
-  const double u = judged_roundoff(arithmetic);
+  const double u = Roundoffs(arithmetic).unit;
   const double stored = std::max(u, 0x1p-24);
   const double log_sum = std::log(scores.sum);
   const double variance =

@@ -17,7 +17,7 @@ struct ScoreChances {
   double curved = 0.0;                 ///< sqrt(sum P (4u s)^2) with softcap: errors of tanh have no sign of their own
 };
 
-/// dl_j = [sqrt(d+1) u + 2u_in] a_j + u_s|s_j| + 3u(m - s_j) + sqrt(2) u(|s_j|+|b_j|)[bias]
+/// dl_j = [sqrt(d+1) u + 2u_in] a_j + u_s|s_j| + sigma_s + 3u(m - s_j) + sqrt(2) u(|s_j|+|b_j|)[bias]
 ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores);
 
 /// Rule P's bound and rule S's standard deviation, one entry an element of the line.

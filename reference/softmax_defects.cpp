@@ -180,7 +180,8 @@ void SoftmaxDefects::add_misreadings() {
 
 std::vector<std::vector<double>> SoftmaxDefects::changes(const RowPlace& place, const Arithmetic& arithmetic) const {
   const RowReading reading = row_reading(inputs_, place);
-  const RowScores scores = score_row(inputs_, place, reading);
+  RowProducts products(inputs_.problem.seq_kv);
+  const RowScores scores = score_row(inputs_, place, reading, &products);
   if (!is_plain(scores)) return std::vector<std::vector<double>>(known(arithmetic).size());
   const TileMaxima tiles = tile_maxima(scores, keys_of_tile(inputs_.problem, arithmetic));
   std::vector<Reweighing> weights = reweighings(inputs_, arithmetic, place, reading, scores, tiles);
@@ -194,8 +195,11 @@ std::vector<std::vector<double>> SoftmaxDefects::changes(const RowPlace& place, 
   }
   outputs.push_back(summed_in_bf16(inputs_, place, reading, scores, tiles));
 
+  // Keys of the row's own head keep their products; others are of no use to the next.
   const auto output_of = [&](const SoftmaxInputs& inputs, const RowPlace& at, const RowReading& read) {
-    const RowScores other = score_row(inputs, at, read);
+    const bool own = at.head == place.head && at.row == place.row && read.head_kv == reading.head_kv;
+    RowProducts foreign(own ? 0 : inputs.problem.seq_kv);
+    const RowScores other = score_row(inputs, at, read, own ? &products : &foreign);
     if (other.key.empty()) return std::vector<double>(right.size(), 0.0);
     if (!is_plain(other)) return std::vector<double>{};
     return averages(inputs, at, read.head_kv, other, {right_weights(other)}).front();

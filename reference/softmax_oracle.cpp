@@ -4,10 +4,12 @@
 #include <cmath>
 #include <limits>
 
+#include "reference/bounds.hpp"
 #include "reference/plain.hpp"
 #include "reference/softmax_bound.hpp"
 #include "reference/softmax_chance.hpp"
 #include "reference/softmax_defects.hpp"
+#include "reference/softmax_quad.hpp"
 #include "reference/softmax_row.hpp"
 
 namespace attest {
@@ -29,6 +31,7 @@ class SoftmaxOracle final : public Oracle {
         row_cost_ = std::max(row_cost_, scan + static_cast<double>(inputs_.count_visible(batch, row)));
       }
     }
+    if (problem.dtype == DType::f64) row_cost_ *= quad_cost;
   }
 
   RowPlace extent() const override {
@@ -82,6 +85,12 @@ class SoftmaxOracle final : public Oracle {
     const RowColumns columns = average_values(inputs_, place, scores, errors.growth, plain.weight, chances.moments);
     const std::int64_t width = inputs_.problem.head_dim_v;
     out.value.assign(columns.out.begin(), columns.out.begin() + width);
+    lse.value = {scores.greatest + std::log(scores.sum)};
+    if (accumulates_in_double(arithmetic)) {
+      QuadRow better = quad_row(inputs_, place, scores);
+      out.value = std::move(better.out);
+      lse.value = {better.lse};
+    }
     out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
     Chance chance = output_chances(inputs_, place, arithmetic, scores, errors, chances, columns);
     out.probable = std::move(chance.bound);
@@ -95,7 +104,6 @@ class SoftmaxOracle final : public Oracle {
       out.probable[c] = out.bound[c];
       out.deviation[c] = 0.0;
     }
-    lse.value = {scores.greatest + std::log(scores.sum)};
     lse.bound = {lse_bound(arithmetic, scores, errors)};
     chance = lse_chance(arithmetic, scores, chances);
     lse.probable = std::move(chance.bound);

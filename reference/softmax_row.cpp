@@ -71,11 +71,15 @@ RowReading row_reading(const SoftmaxInputs& inputs, const RowPlace& place) {
   return {.head_kv = place.head / inputs.problem.group(), .length = length, .offset = inputs.problem.offset(length)};
 }
 
-RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading) {
+RowProducts::RowProducts(std::int64_t keys)
+    : dot(static_cast<std::size_t>(keys), std::numeric_limits<double>::quiet_NaN()), magnitude(dot.size(), 0.0) {}
+
+RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading,
+                    RowProducts* products) {
   const Problem& problem = inputs.problem;
   const std::int64_t offset = reading.offset;
   const bool spec_has_bias = inputs.spec.has_bias(problem);
-  const bool is_plain = problem.dtype != DType::f64;
+  const bool is_plain = problem.dtype != DType::f64 && products == nullptr;
   const auto plain_scale = static_cast<float>(inputs.scale);
   const auto plain_cap = static_cast<float>(problem.softcap);
   const double kept_multiplier = 1.0 / (1.0 - problem.dropout);
@@ -97,9 +101,19 @@ RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const Ro
     if (spec_has_bias) bias += inputs.spec.bias(problem, inputs.tensors, place.head, place.row, j, offset);
     if (bias == -infinity) continue;
 
-    const double* k = keys.read(place.batch, reading.head_kv, j);
+    const auto at = static_cast<std::size_t>(j);
+    const bool known = products != nullptr && !std::isnan(products->dot[at]);
+    const double* k = known ? nullptr : keys.read(place.batch, reading.head_kv, j);
     DotProduct dot;
-    row_loops().dot(q, k, keys.padded(), exact, &dot);
+    if (known) {
+      dot = {.value = products->dot[at], .magnitude = products->magnitude[at]};
+    } else {
+      row_loops().dot(q, k, keys.padded(), exact, &dot);
+      if (products != nullptr) {
+        products->dot[at] = dot.value;
+        products->magnitude[at] = dot.magnitude;
+      }
+    }
     const double before_bias = capped_score(problem, inputs.scale * dot.value);
     const double score = before_bias + bias;
     if (score == -infinity) continue;

@@ -58,8 +58,17 @@ struct RowReading {
 /// What the row at `place` should read.
 RowReading row_reading(const SoftmaxInputs& inputs, const RowPlace& place);
 
-/// Scores of the keys that are present in the row, and their weights when all scores are finite.
-RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading);
+/// Products of one query row with the keys of one head, kept for another look at the same row: by key, NaN where not
+/// yet known.
+struct RowProducts {
+  explicit RowProducts(std::int64_t keys);
+  std::vector<double> dot, magnitude;
+};
+
+/// Scores of the keys that are present in the row, and their weights when all scores are finite. With `products` of
+/// that row and head, those that are known are not worked out again, and the textbook kernel's scores are left out.
+RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place, const RowReading& reading,
+                    RowProducts* products = nullptr);
 inline RowScores score_row(const SoftmaxInputs& inputs, const RowPlace& place) {
   return score_row(inputs, place, row_reading(inputs, place));
 }

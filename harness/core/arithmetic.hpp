@@ -11,6 +11,7 @@ struct Arithmetic {
   double accumulate = 0x1p-24;     ///< u: unit roundoff of products, sums and the elementwise work
   double input = 0.0;              ///< u_in: relative error of q, k, v as used; 0 when used as stored
   double score = 0.0;              ///< u_s: scores stored in a lower type
+  double score_floor = 0.0;        ///< sigma_s: half the smallest subnormal of that type
   double weight = 0.0;             ///< u_p: weights stored in a lower type before the product with v
   double output = 0x1p-24;         ///< u_out: rounding of the stored result
   double weight_floor = 0.0;       ///< sigma_p: half the smallest subnormal of the weights' type; 0 when not stored low

@@ -23,7 +23,8 @@ struct RuleF {
   RuleF(const Problem& p, const TensorSet& inputs, const RowPlace& at, const Arithmetic& a) {
     const TensorView* bias = inputs.find("bias");
     const DropoutMask mask(p.dropout, p.seed);
-    const double u = a.accumulate;
+    // The reference's own error: the same formulas with u = 2^-53, and exp right to 2^-52.
+    const double u = a.accumulate + 0x1p-53;
     std::vector<double> s, product, parts, kappa;
     for (std::int64_t j = 0; j < p.seq_kv; ++j) {
       double dot = 0.0, magnitude = 0.0;
@@ -54,7 +55,8 @@ struct RuleF {
     for (std::size_t j = 0; j < s.size(); ++j) {
       eta.push_back((gamma_of(d + 1.0, u) + 2.0 * a.input + a.input * a.input) * product[j] +
                     (bias != nullptr ? u * parts[j] : 0.0) + (p.softcap > 0.0 ? 4.0 * u * parts[j] : 0.0) +
-                    a.score * parts[j] + (1.0 + n_r) * a.exponential + u * (5.0 * (m - s[j]) + big_m));
+                    a.score * parts[j] + a.score_floor + (1.0 + n_r) * (a.exponential + 0x1p-52) +
+                    u * (5.0 * (m - s[j]) + big_m));
     }
     const double top = *std::max_element(eta.begin(), eta.end());
     const double chain = a.longest_chain > 0 ? static_cast<double>(a.longest_chain) : static_cast<double>(s.size());
@@ -77,7 +79,7 @@ struct RuleF {
       const double e2 =
           (a.weight + a.input + (p.dropout > 0.0 ? 2.0 * u : 0.0) + sums) * size + a.weight_floor / stored * absolute;
       const double e3 = sums * std::fabs(out);
-      const double e4 = (3.0 * u + a.output) * std::fabs(out) + a.output_floor;
+      const double e4 = (3.0 * u + a.output + 0x1p-53) * std::fabs(out) + a.output_floor;
       bound.push_back((e1 + e2 + e3) * (1.0 + 4.0 * (top + sums + a.weight) + a.output) + e4);
     }
     double first_order = 0.0;
@@ -102,6 +104,7 @@ BOOST_AUTO_TEST_CASE(bounds_of_the_oracle_are_rule_f_term_by_term) {
   constexpr Arithmetic everything{.accumulate = 0x1p-23,
                                   .input = 0x1p-12,
                                   .score = 0x1p-11,
+                                  .score_floor = 0x1p-25,
                                   .weight = 0x1p-11,
                                   .output = 0x1p-11,
                                   .weight_floor = 0x1p-25,
