@@ -25,6 +25,9 @@ add_library(attest_simulated_kernels STATIC ${sources})
 target_link_libraries(attest_simulated_kernels PUBLIC attest::core attest::reference PRIVATE attest::options)
 target_link_libraries(attest_test_support INTERFACE attest_simulated_kernels)
 
+# Tests run side by side on all cores: a thread that waits must not spin on the core of another.
+set(attest_quiet_threads OMP_WAIT_POLICY=passive)
+
 # attest_add_test(NAME SOURCES... [LINKS target...]): a Boost.Test program, run by ctest under its name; it sees the whole
 # project unless LINKS names what it sees.
 function(attest_add_test name)
@@ -39,7 +42,7 @@ function(attest_add_test name)
   add_executable(test_${name} ${test_UNPARSED_ARGUMENTS} ${main})
   target_link_libraries(test_${name} PRIVATE ${test_LINKS})
   add_test(NAME ${name} COMMAND test_${name} --report_level=short --color_output=no)
-  set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${attest_quiet_threads}")
 endfunction()
 
 foreach(group reference harness contract defects golden ptx)
@@ -61,7 +64,8 @@ set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 # The contract once more for each narrower instruction set, forced; it runs with the widest one by itself.
 foreach(isa portable avx2)
   add_test(NAME contract_${isa} COMMAND test_contract --report_level=short --color_output=no)
-  set_tests_properties(contract_${isa} PROPERTIES TIMEOUT 1200 LABELS slow ENVIRONMENT ATTEST_ISA=${isa})
+  set_tests_properties(contract_${isa} PROPERTIES TIMEOUT 1200 LABELS slow ENVIRONMENT
+    "ATTEST_ISA=${isa};${attest_quiet_threads}")
 endforeach()
 
 # The contract once more, for the CUDA kernels on the emulator. What it holds of the CPU's memory has no meaning there.
@@ -73,7 +77,7 @@ target_compile_definitions(test_contract_emulated PRIVATE ATTEST_CONTRACT_BACKEN
 foreach(suite contract probes properties invariance)
   add_test(NAME ${suite}_emulated
     COMMAND test_contract_emulated --run_test=${suite} --report_level=short --color_output=no)
-  set_tests_properties(${suite}_emulated PROPERTIES TIMEOUT 1200)
+  set_tests_properties(${suite}_emulated PROPERTIES TIMEOUT 1200 ENVIRONMENT "${attest_quiet_threads}")
 endforeach()
 
 file(GLOB variant_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/variants/*/test.cpp)

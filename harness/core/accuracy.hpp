@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,10 +38,35 @@ struct DefectFigure {
   double z = 0.0;            ///< how far the errors point its way, in standard deviations
   double c = 0.0;            ///< the share of it that the errors hold: 0 without the defect, 1 with it
 
-  /// Whether rule M, which flags from 8 standard deviations, would have seen it. Inputs that do not show a defect prove
+  double expected_z = 0.0;  ///< the z that these rows would give a kernel that has it
+  double limit_z = 0.0;     ///< the z from which rule M flags it
+
+  /// Whether rule M would have seen it: the expected z is above the limit by three standard deviations of itself, so
+  /// that fewer than one in 700 kernels that have the defect would have passed. Inputs that do not show a defect prove
   /// nothing about it by this rule.
-  bool is_shown() const { return sensitivity > greatest_z; }
+  bool is_shown() const { return expected_z >= limit_z + 3.0 && limit_z > 0.0; }
   static constexpr double greatest_z = 8.0;
+};
+
+/// How far a variant that approximates softmax attention is from it on the same inputs: its own reference against
+/// softmax attention's, both in double, over the rows that were checked. No kernel and no rounding is in it.
+struct ApproximationFigures {
+  std::int64_t rows = 0;
+  double relative_l2 = 0.0;  ///< ||own - softmax|| / ||softmax||, all elements as one vector
+  double cosine = 0.0;       ///< between the two, all elements as one vector
+};
+
+/// The recall task (inputs `recall`): of so many queries, each equal to one key, how often is the value of that key the
+/// nearest of all visible values to what comes back?
+struct RecallFigures {
+  std::int64_t queries = 0;
+  std::int64_t kernel = 0;     ///< right ones of the kernel
+  std::int64_t reference = 0;  ///< right ones of the variant's own reference in double
+
+  /// Share of the right ones.
+  static double share(std::int64_t right, std::int64_t queries) {
+    return queries == 0 ? 0.0 : static_cast<double>(right) / static_cast<double>(queries);
+  }
 };
 
 /// The proof of one result.
@@ -48,9 +74,11 @@ struct Accuracy {
   std::int64_t rows_checked = 0;
   std::int64_t rows_total = 0;
   std::vector<RuleResult> rules;
-  std::vector<AccuracyFigures> outputs;  ///< the variant's main output first
-  std::int64_t defect_rows = 0;          ///< rows that were held against the defects
-  std::vector<DefectFigure> defects;     ///< that this kernel could have on this problem
+  std::vector<AccuracyFigures> outputs;               ///< the variant's main output first
+  std::int64_t defect_rows = 0;                       ///< rows that were held against the defects
+  std::vector<DefectFigure> defects;                  ///< that this kernel could have on this problem
+  std::optional<ApproximationFigures> approximation;  ///< of variants that approximate softmax attention
+  std::optional<RecallFigures> recall;                ///< of inputs `recall`
 
   /// The largest error over bound of all outputs; NaN when one is NaN.
   double error_over_bound() const {

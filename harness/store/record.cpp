@@ -51,19 +51,46 @@ AccuracyFigures figures_from_json(const Json& json) {
 }
 
 Json defect_to_json(const DefectFigure& defect) {
-  return {{"defect", defect.name},
-          {"sensitivity", number(defect.sensitivity)},
-          {"z", number(defect.z)},
-          {"c", number(defect.c)},
+  return {{"defect", defect.name},     {"sensitivity", number(defect.sensitivity)}, {"z", number(defect.z)},
+          {"c", number(defect.c)},     {"expected_z", number(defect.expected_z)},   {"limit_z", number(defect.limit_z)},
           {"shown", defect.is_shown()}};
 }
 
 DefectFigure defect_from_json(const Json& json) {
   const Reader read(json, "record, defects");
+  // Records of before have no expected z: nothing is known to be shown.
   return {.name = read.get<std::string>("defect"),
           .sensitivity = read.real("sensitivity"),
           .z = read.real("z"),
-          .c = read.real("c")};
+          .c = read.real("c"),
+          .expected_z = read.has("expected_z") ? read.real("expected_z") : 0.0,
+          .limit_z = read.has("limit_z") ? read.real("limit_z") : 0.0};
+}
+
+Json approximation_to_json(const ApproximationFigures& figures) {
+  return {{"rows", figures.rows}, {"relative_l2", number(figures.relative_l2)}, {"cosine", number(figures.cosine)}};
+}
+
+Json recall_to_json(const RecallFigures& figures) {
+  return {{"queries", figures.queries},
+          {"right", figures.kernel},
+          {"right_reference", figures.reference},
+          {"share", number(RecallFigures::share(figures.kernel, figures.queries))},
+          {"share_reference", number(RecallFigures::share(figures.reference, figures.queries))}};
+}
+
+void read_approximation(const Reader& read, Accuracy& accuracy) {
+  if (read.has("approximation_error")) {
+    const Reader own(read.at("approximation_error"), "record, approximation_error");
+    accuracy.approximation = {
+        .rows = own.get<std::int64_t>("rows"), .relative_l2 = own.real("relative_l2"), .cosine = own.real("cosine")};
+  }
+  if (read.has("recall")) {
+    const Reader own(read.at("recall"), "record, recall");
+    accuracy.recall = {.queries = own.get<std::int64_t>("queries"),
+                       .kernel = own.get<std::int64_t>("right"),
+                       .reference = own.get<std::int64_t>("right_reference")};
+  }
 }
 
 Json round_to_json(const RoundRecord& round) {
@@ -181,6 +208,9 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
   json["defects"] = std::move(defects);
   json["outputs"] = std::move(outputs);
   json["approximation"] = record.approximation;
+  if (record.accuracy.approximation)
+    json["approximation_error"] = approximation_to_json(*record.accuracy.approximation);
+  if (record.accuracy.recall) json["recall"] = recall_to_json(*record.accuracy.recall);
   json["flops"] = number(record.flops);
   json["flops_conventional"] = number(record.flops_conventional);
   json["io_bytes"] = number(record.io_bytes);
@@ -231,6 +261,7 @@ CellRecord record_from_json(const nlohmann::ordered_json& json) {
   for (const Json& entry : read.array("outputs"))
     record.accuracy.outputs.push_back(figures_from_json(entry));
   record.approximation = read.get<bool>("approximation");
+  read_approximation(read, record.accuracy);
   record.flops = read.real("flops");
   record.flops_conventional = read.real("flops_conventional");
   record.io_bytes = read.real("io_bytes");

@@ -5,8 +5,6 @@
 namespace attest {
 namespace {
 
-// Keys times head dims whose defects are worked out in some hundredths of a second.
-constexpr double next_to_nothing = 2.5e6;
 constexpr std::size_t share_of_rows = 16;
 // As few as the filter can tell the scatter of lines from.
 constexpr std::int64_t least_rows = 32;
@@ -38,7 +36,7 @@ void DefectSearch::add(const std::vector<RowPlace>& places) {
 std::vector<RowPlace> rows_for_defects(const Oracle& oracle, const Problem& problem, const VerifyOptions& options,
                                        std::size_t checked) {
   VerifyOptions fewer = options;
-  fewer.budget = std::min(options.budget, next_to_nothing);
+  fewer.budget = std::min(options.budget, options.defect_budget);
   fewer.min_rows = std::max(least_rows, static_cast<std::int64_t>(checked / share_of_rows));
   return rows_to_check(oracle, problem, fewer);
 }

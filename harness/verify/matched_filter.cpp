@@ -80,17 +80,19 @@ DefectFigure MatchedFilter::figure(std::size_t defect) const {
   DefectFigure figure{.name = std::string(known_[defect].name)};
   if (!(sums.squares > 0.0)) return figure;
   figure.sensitivity = std::sqrt(sums.squares);
-  figure.z = sums.products / std::sqrt(variance(sums));
+  const double noise = std::sqrt(variance(sums));
+  figure.z = sums.products / noise;
   figure.c = sums.products / sums.squares;
+  figure.expected_z = sums.squares / noise;
+  figure.limit_z = DefectFigure::greatest_z + sums.coherent / noise;
   return figure;
 }
 
 double MatchedFilter::ratio(std::size_t defect) const {
   const DefectFigure held = figure(defect);
   if (held.sensitivity == 0.0) return 0.0;
-  const double coherent = sums_[defect].coherent / std::sqrt(variance(sums_[defect]));
   const double share = std::max(greatest_c(dtype_), known_[defect].least_share);
-  return std::min(std::fabs(held.z) / (DefectFigure::greatest_z + coherent), std::fabs(held.c) / share);
+  return std::min(std::fabs(held.z) / held.limit_z, std::fabs(held.c) / share);
 }
 
 std::vector<DefectFigure> MatchedFilter::figures() const {

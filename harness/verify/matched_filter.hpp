@@ -35,7 +35,8 @@ class MatchedFilter {
 
   std::int64_t lines() const { return lines_; }
 
-  /// Every defect that was looked for; sensitivity 0 where these inputs could not have shown it.
+  /// Every defect that was looked for; sensitivity 0 where these inputs could not have shown it. The expected z is
+  /// n^2 / sqrt(V): where few lines carry the defect, V is the most that is possible, and so is what is asked of them.
   std::vector<DefectFigure> figures() const;
 
   struct Judgement {

@@ -184,7 +184,8 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
   std::vector<RowPlace> places = rows_to_check(oracle, problem, options);
   DefectSearch search(oracle, arithmetic, outputs);
   std::vector<RowPlace> searched;
-  if (search.knows_any()) searched = rows_for_defects(oracle, problem, options, places.size());
+  if (search.knows_any() && options.matches_defects)
+    searched = rows_for_defects(oracle, problem, options, places.size());
   places.insert(places.end(), searched.begin(), searched.end());
   for (const RowPlace& place : not_finite_rows(oracle.extent(), outputs, not_finite_limit))
     places.push_back(place);
@@ -216,7 +217,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
   if (filter.lines() > 0) add_matched_rule(filter, options.nature, whole.collectors().front(), result);
   if (!result.verdict.has_passed()) {
     std::optional<DefectFigure> defect = filter.recognised();
-    if (!defect && filter.knows_any()) {
+    if (!defect && search.knows_any()) {
       DefectSearch where_wrong(oracle, arithmetic, outputs);
       where_wrong.add(whole.wrong_places());
       defect = where_wrong.filter().recognised();

@@ -15,11 +15,13 @@ namespace attest {
 
 /// How much is checked.
 struct VerifyOptions {
-  double budget = 2e8;         ///< keys times head dims that may be worked through; beyond it rows are sampled
-  std::int64_t min_rows = 64;  ///< rows checked at least (all of them where there are fewer)
-  std::uint64_t seed = 1;      ///< of the sample
+  double budget = 2e8;           ///< keys times head dims that may be worked through; beyond it rows are sampled
+  std::int64_t min_rows = 64;    ///< rows checked at least (all of them where there are fewer)
+  double defect_budget = 2.5e6;  ///< the same of the rows that rule M looks at; beyond it, a share of those checked
+  std::uint64_t seed = 1;        ///< of the sample
   int threads = 1;
-  Nature nature{};  ///< of the inputs; structured unless said, and then rule F alone holds
+  bool matches_defects = true;  ///< whether rule M looks; without it, only wrong rows are held against the defects
+  Nature nature{};              ///< of the inputs; structured unless said, and then rule F alone holds
 };
 
 /// A verdict with its proof.

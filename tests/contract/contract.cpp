@@ -31,6 +31,13 @@ std::string describe(const KernelEntry& entry, const Problem& problem, std::stri
   return entry.id() + " \"" + problem.text() + "\" --inputs " + std::string(kind);
 }
 
+// Rule M costs several times what the other rules do. A defect that it alone finds hides in the noise of any problem,
+// so that each kernel meets it on a fourth of them, drawn by the same hash.
+bool matches_defects(std::size_t index, std::size_t kernel) {
+  const std::uint32_t hash = static_cast<std::uint32_t>(index + 1) * 2654435761U;
+  return ((hash >> 20U) + kernel) % 4 == 0;
+}
+
 // Emulated kernels share long lists out: each takes a third, drawn by a hash so that no period of a list is in step.
 bool in_turn(std::size_t index, std::size_t kernel, std::size_t problems) {
   const std::size_t shares = attest::test::on_cpu || problems < 100 ? 1 : 3;
@@ -54,7 +61,7 @@ void check_all(const std::vector<Provocation>& provocations, int least_for_each_
         ++taken[entry.id()];
         try {
           Cell cell(entry, problem, kind, 1 + static_cast<int>(index % 3));
-          const attest::Verification verification = cell.judge();
+          const attest::Verification verification = cell.judge(matches_defects(index, kernel));
           BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), describe(entry, problem, kind)
                                                                      << ": " << verification.verdict.reason);
         } catch (const attest::DeviceError& error) {
@@ -78,9 +85,10 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_at_lengths_around_its_tiles) {
   for (const int length : {1,  2,  3,  7,  8,  9,  11, 12,  13,  15,  16,  17,  31,  32,  33,  47, 48,
                            49, 63, 64, 65, 95, 96, 97, 127, 128, 129, 191, 193, 255, 256, 257, 300}) {
     const std::string sq = std::to_string(length);
-    provocations.push_back({"hq2 sq" + sq + " d64"});
-    provocations.push_back({"hq2 sq" + sq + " d64 causal"});
-    provocations.push_back({"hq2 sq" + sq + " d32 causal window=20,0"});
+    // One head, since others see the same tiles; the lists below have more.
+    provocations.push_back({"sq" + sq + " d64"});
+    provocations.push_back({"sq" + sq + " d64 causal"});
+    provocations.push_back({"sq" + sq + " d32 causal window=20,0"});
     provocations.push_back({"hq2 hkv1 sq1 skv" + sq + " d32"});
   }
   check_all(provocations, 20);
@@ -106,8 +114,8 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_where_queries_and_keys_differ_in_numb
     const std::string sizes = " sq" + std::to_string(sq) + " skv" + std::to_string(skv) + " d32 ";
     for (const char* rest : {"", "causal", "causal align=top_left", "causal align=5", "causal align=-3", "window=16,16",
                              "causal window=15,0"}) {
-      provocations.push_back({"hq4 hkv2" + sizes + rest});
-      provocations.push_back({"hq2" + sizes + rest});
+      // Grouped heads and one head take turns, so that over the masks every size meets both.
+      provocations.push_back({(provocations.size() % 2 == 0 ? "hq4 hkv2" : "") + sizes + rest});
     }
   }
   check_all(provocations, 10);
@@ -117,10 +125,10 @@ BOOST_AUTO_TEST_CASE(every_kernel_is_right_at_any_head_size) {
   std::vector<Provocation> provocations;
   for (const int width : {1, 3, 8, 20, 31, 32, 33, 40, 64, 72, 80, 96, 112, 128, 160, 192, 256}) {
     const std::string d = std::to_string(width);
-    provocations.push_back({"hq2 sq70 d" + d + " causal"});
-    provocations.push_back({"hq2 sq70 d" + d});
+    provocations.push_back({"sq70 d" + d + " causal"});
+    provocations.push_back({"sq70 d" + d});
     provocations.push_back({"hq2 sq1 skv70 d" + d});
-    provocations.push_back({"hq2 sq70 d" + d + " window=9,9"});
+    provocations.push_back({"sq70 d" + d + " window=9,9"});
     provocations.push_back({"hq2 sq40 skv70 d" + d + " dv" + std::to_string(width / 2 + 3)});
   }
   check_all(provocations, 10);

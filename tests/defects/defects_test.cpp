@@ -75,13 +75,13 @@ BOOST_AUTO_TEST_SUITE(defects)
 
 BOOST_AUTO_TEST_CASE(every_defect_of_meaning_is_rejected_on_normal_and_outlier_inputs_in_every_type) {
   BOOST_TEST_MESSAGE(text_of(table()));
+  BOOST_TEST(missed_though_shown(table()) == "");
+  // What the inputs do not show is one defect in one type: a thousandth of the scale is a fifth of what rounding to
+  // bf16 does to an element, and the small problems here have too few rows for a sum over them to tell.
   for (const DefectRow& row : table().defects) {
-    if (row.kind != "meaning") continue;
-    // A thousandth of the scale is a fifth of what rounding to bf16 does to an element: the small problems here have
-    // too few rows to tell it from noise with certainty, though the filter points its way.
     const bool in_the_noise = row.type == "bf16" && row.defect == "scale +0.1%";
     BOOST_TEST_CONTEXT(row.defect << " in " << row.type) {
-      BOOST_TEST(row.normal.rejected.at(together) >= (in_the_noise ? 13 : row.normal.runs));
+      if (row.kind == "meaning" && !in_the_noise) BOOST_TEST(row.normal.not_shown == 0);
     }
   }
 }
@@ -123,6 +123,17 @@ BOOST_AUTO_TEST_CASE(no_right_kernel_is_rejected_in_1000_runs, *boost::unit_test
   if (std::getenv("ATTEST_APPROVE") != nullptr) {
     write_table(found);
     return;
+  }
+  // Other inputs: the rates are no luck of one seed.
+  for (const std::uint64_t other : {seed + 100, seed + 200}) {
+    const KillTable again = make_kill_table(other, 1);
+    BOOST_TEST_CONTEXT("seed " << other) {
+      BOOST_TEST(missed_though_shown(again) == "");
+      BOOST_TEST(share_of(again, together, "bf16", "", false).value() >= 0.85);
+      BOOST_TEST(share_of(again, together, "f32", "", false).value() >= 0.99);
+      for (const RightRow& row : again.right)
+        BOOST_TEST(row.count.rejected.at(together) == 0);
+    }
   }
   const KillTable shipped = kill_table_from_json(std::string(attest::embedded_verifier_table));
   check_same_defects(shipped, found);

@@ -28,8 +28,8 @@ const std::vector<Schedule>& right_schedules() {
 }
 
 /// Holds an output against all rules and adds to the count what each says.
-void judge(const Bench& bench, const Oracle& oracle, const Schedule& schedule, const TensorView& out, Count& count,
-           KillTable& table) {
+Verification judge(const Bench& bench, const Oracle& oracle, const Schedule& schedule, const TensorView& out,
+                   Count& count, KillTable& table) {
   TensorSet outputs;
   outputs.add("out", out);
   VerifyOptions options;
@@ -48,10 +48,17 @@ void judge(const Bench& bench, const Oracle& oracle, const Schedule& schedule, c
   const Compared compared = bench.compared(elements);
   for (const CommonRule& rule : common_rules())
     count.rejected[rule.name] += rule.accepts(compared) ? 0 : 1;
+  return verification;
+}
+
+bool says_not_shown(const Verification& verification, std::string_view defect) {
+  return std::any_of(verification.accuracy.defects.begin(), verification.accuracy.defects.end(),
+                     [&](const DefectFigure& figure) { return figure.name == defect && !figure.is_shown(); });
 }
 
 void add(const Count& from, Count& to) {
   to.runs += from.runs;
+  to.not_shown += from.not_shown;
   for (const auto& [rule, count] : from.rejected)
     to.rejected[rule] += count;
 }
@@ -64,7 +71,8 @@ void run_defects(const Bench& bench, const std::string& type, bool large, KillTa
     if (!planted.shows(bench.problem(), bench.presence())) continue;
     const TensorStorage outputs = run_simulated(bench.problem(), bench.inputs(), {}, planted.defect);
     Count one;
-    judge(bench, bench.oracle(), {}, outputs.find("out")->view(), one, table);
+    const Verification verification = judge(bench, bench.oracle(), {}, outputs.find("out")->view(), one, table);
+    if (verification.verdict.has_passed() && says_not_shown(verification, planted.name)) ++one.not_shown;
     if (!large) add(one, table.defects[at].normal);
     add(one, table.defects[at].all);
   }
@@ -161,6 +169,15 @@ std::string text_of(const KillTable& table) {
     line("all", sum);
     for (const RightRow& row : table.right)
       if (row.type == type) line("right kernels (false alarms)", row.count);
+  }
+  return text;
+}
+
+std::string missed_though_shown(const KillTable& table) {
+  std::string text;
+  for (const DefectRow& row : table.defects) {
+    const int missed = row.normal.runs - row.normal.rejected.at(together) - row.normal.not_shown;
+    if (row.kind == "meaning" && missed != 0) text += fmt::format("{} in {}: {}\n", row.defect, row.type, missed);
   }
   return text;
 }

@@ -11,6 +11,9 @@ namespace attest::test {
 struct Count {
   int runs = 0;
   std::map<std::string, int> rejected;  ///< by the rule's name; rules that rejected none are there with 0
+  /// Runs that passed and whose own verdict says that these inputs do not show the defect (DefectFigure::is_shown): it
+  /// is below what any sum over these rows could tell from rounding with certainty.
+  int not_shown = 0;
 };
 
 /// What became of one defect in one type.
@@ -46,6 +49,10 @@ KillTable make_kill_table(std::uint64_t seed, int right_seeds);
 
 /// The table as text for a person.
 std::string text_of(const KillTable& table);
+
+/// Runs of defects of meaning on normal and outlier inputs that passed though their verdict says that the inputs would
+/// have shown the defect: none may be there. One line each.
+std::string missed_though_shown(const KillTable& table);
 
 /// The table as the data file that a report prints, provenance first; and one back from its text.
 std::string to_json(const KillTable& table, const std::map<std::string, std::string>& made);

@@ -20,7 +20,12 @@ CellRecord example() {
   record.accuracy.rows_total = 8;
   record.accuracy.rules = {{.rule = "F", .ratio = 0.5, .passed = true}};
   record.accuracy.defect_rows = 4;
-  record.accuracy.defects = {{.name = "scale +1%", .sensitivity = 120.0, .z = 1.5, .c = 0.0125}, {.name = "causal +1"}};
+  record.accuracy.defects = {
+      {.name = "scale +1%", .sensitivity = 120.0, .z = 1.5, .c = 0.0125, .expected_z = 60.0, .limit_z = 9.5},
+      {.name = "l summed in bf16", .sensitivity = 40.0, .z = 0.5, .c = 0.0125, .expected_z = 9.0, .limit_z = 8.0},
+      {.name = "causal +1"}};
+  record.accuracy.approximation = ApproximationFigures{.rows = 8, .relative_l2 = 0.25, .cosine = 0.96875};
+  record.accuracy.recall = RecallFigures{.queries = 8, .kernel = 5, .reference = 6};
   record.accuracy.outputs.resize(2);
   record.accuracy.outputs[0].output = "out";
   record.accuracy.outputs[0].rmse = 1.0 / 3.0;
@@ -68,7 +73,11 @@ BOOST_AUTO_TEST_CASE(json_has_the_documented_keys_and_the_timed_ones_only_when_t
   BOOST_TEST(with["defects"][0]["defect"] == "scale +1%");
   BOOST_TEST(with["defects"][0]["sensitivity"] == 120.0);
   BOOST_TEST(with["defects"][0]["shown"] == true);
-  BOOST_TEST(with["defects"][1]["shown"] == false);
+  BOOST_TEST(with["defects"][1]["shown"] == false);  // it would be found in no more than some of the kernels
+  BOOST_TEST(with["defects"][2]["shown"] == false);
+  BOOST_TEST(with["approximation_error"]["relative_l2"] == 0.25);
+  BOOST_TEST(with["recall"]["right"] == 5);
+  BOOST_TEST(with["recall"]["share_reference"] == 0.75);
   BOOST_TEST(with["workspace_bytes_measured"] == 128);
 }
 

@@ -238,4 +238,41 @@ BOOST_AUTO_TEST_CASE(errors_that_move_together_within_lines_are_no_defect) {
   BOOST_TEST(std::fabs(filter.figures().front().z) < 5.0);
 }
 
+BOOST_AUTO_TEST_CASE(inputs_show_a_defect_when_nearly_every_kernel_that_has_it_would_be_flagged) {
+  // Errors of deviation 1 beside a defect of size `change` in each of the columns of so many lines.
+  const auto run = [](int lines, double change, std::uint64_t seed) {
+    MatchedFilter filter({{.name = "one"}});
+    test::Random random(seed);
+    const OutputRow line{.output = "out",
+                         .index = {},
+                         .value = std::vector<double>(16, 0.0),
+                         .bound = {},
+                         .plain = {},
+                         .deviation = std::vector<double>(16, 1.0)};
+    for (int row = 0; row < lines; ++row) {
+      std::vector<double> got;
+      for (int c = 0; c < 16; ++c)
+        got.push_back(change + random.normal());
+      filter.add(line, DType::bf16, got, {std::vector<double>(16, change)});
+    }
+    return filter;
+  };
+  // n is sqrt(16 lines) times the change: 13 where it is shown by a little, 9 where half of the kernels would pass.
+  int shown = 0, missed = 0;
+  for (int seed = 0; seed < 300; ++seed) {
+    const MatchedFilter filter = run(64, 13.0 / 32.0, static_cast<std::uint64_t>(seed) + 1);
+    if (!filter.figures().front().is_shown()) continue;
+    ++shown;
+    missed += filter.judge()->ratio > 1.0 ? 0 : 1;
+  }
+  BOOST_TEST(shown > 100);
+  BOOST_TEST(missed * 100 <= shown);
+  BOOST_TEST(!run(64, 9.0 / 32.0, 1).figures().front().is_shown());
+  // Few lines may err together, so that n = 24 of them is no more than 6 deviations.
+  const DefectFigure few = run(9, 2.0, 1).figures().front();
+  BOOST_TEST(few.sensitivity == 24.0);
+  BOOST_TEST(few.expected_z == 6.0);
+  BOOST_TEST(!few.is_shown());
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -39,12 +39,15 @@ struct Cell {
   }
   Cell(const Cell&) = delete;
 
-  /// Every row against the oracle, and the first finding of the emulator's checks as a failure.
-  Verification judge() {
+  /// Every row against the oracle, some rows against the known defects (rule M) unless left out, and the first finding
+  /// of the emulator's checks as a failure.
+  Verification judge(bool matches_defects = true) {
     const auto oracle = make_oracle(*entry.variant, problem, inputs, execution->outputs());
     VerifyOptions options;
     options.budget = 1e18;
+    options.defect_budget = 0.0;
     options.threads = 2;
+    options.matches_defects = matches_defects;
     options.nature = nature;
     Verification verification =
         verify(*oracle, problem, entry.kernel->arithmetic(problem), execution->outputs(), options);
