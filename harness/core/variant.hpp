@@ -124,6 +124,9 @@ struct Variant {
   /// Exactly one of the two: what the variant adds to softmax attention, or an oracle of its own.
   const Spec* spec = nullptr;
   MakeOracle make_oracle = nullptr;
+  /// What the variant approximates, as an oracle of the same lines "out": softmax attention of the same inputs. Null:
+  /// it approximates nothing.
+  MakeOracle approximated = nullptr;
   /// Exact FLOPs; null is exact_flops().
   double (*flops)(const Problem& problem) = nullptr;
   std::span<const Kernel> kernels;

@@ -44,6 +44,8 @@ HOMES = {
     r"^omp\.h": ["variants/", "harness/measure/"],
     r"^Random123/": ["reference/", "harness/inputs/", "tests/"],
 }
+# A variant's oracle, in one file or several.
+ORACLE = re.compile(r"oracle(_\w+)?\.[ch]pp$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 
 
@@ -58,7 +60,7 @@ def allowed_for(path):
         name = path.split("/")[-1]
         if name == "test.cpp":
             return ARROWS["tests/"] + [folder]
-        if name == "oracle.cpp":
+        if ORACLE.match(name):
             return CORE + ["reference/", folder]
         return CORE + ["variants/common/", folder]
     best = max((prefix for prefix in ARROWS if path.startswith(prefix)), key=len, default=None)
@@ -87,7 +89,7 @@ def complaints(path, text, exists):
                 found.append(f'{place}: "{quoted}" is no path from the root')
             elif not any(quoted.startswith(prefix) for prefix in allowed):
                 found.append(f'{place}: may not include "{quoted}"')
-            if kernel and re.search(r"/(spec|oracle)\.hpp$|harness/core/(oracle|counts)\.hpp$", quoted):
+            if kernel and re.search(r"/(spec|oracle\w*)\.hpp$|harness/core/(oracle|counts)\.hpp$", quoted):
                 found.append(f'{place}: a kernel may not see "{quoted}": a shared mask hides a shared bug')
         else:
             for package, homes in HOMES.items():
@@ -101,6 +103,7 @@ def self_test():
         return True
     planted = [
         ("variants/flash2/cpu_tiled.cpp", '#include "reference/softmax_oracle.hpp"'),
+        ("variants/linear/cpu_full.cpp", '#include "variants/linear/oracle_inputs.hpp"'),
         ("variants/flash2/cpu_tiled.cpp", '#include "variants/flash2/spec.hpp"'),
         ("variants/flash2/cpu_tiled.cpp", '#include "variants/gqa/variant.hpp"'),
         ("variants/linear/cpu_full.cpp", '#include "harness/core/counts.hpp"'),
@@ -115,6 +118,7 @@ def self_test():
     missed = [f"{path}: {text}" for path, text in planted if not complaints(path, text, exists)]
     assert not missed, f"the checker misses {missed}"
     fine = [("variants/linear/oracle.cpp", '#include "reference/compensated.hpp"'),
+            ("variants/linear/oracle_defects.cpp", '#include "reference/row_loops.hpp"'),
             ("harness/verify/verify.cpp", '#include "reference/softmax_oracle.hpp"')]
     assert not [row for path, text in fine for row in complaints(path, text, exists)]
     assert complaints("harness/core/a.cpp", '#include "problem.hpp"', lambda name: False)

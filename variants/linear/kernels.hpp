@@ -26,5 +26,8 @@ inline std::int64_t kv_length_of(const Problem& problem, const TensorView* lengt
 
 /// Linear attention's own oracle. See oracle.cpp.
 std::unique_ptr<Oracle> make_linear_oracle(const Problem& problem, const TensorSet& inputs, const TensorSet& outputs);
+/// Softmax attention of the same inputs, which linear attention approximates.
+std::unique_ptr<Oracle> make_softmax_attention(const Problem& problem, const TensorSet& inputs,
+                                               const TensorSet& outputs);
 
 }  // namespace attest::linear

@@ -18,51 +18,48 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <memory>
+#include <numeric>
+#include <vector>
 
 #include "reference/bounds.hpp"
 #include "reference/compensated.hpp"
+#include "reference/row_loops.hpp"
+#include "reference/softmax_oracle.hpp"
+#include "reference/softmax_row.hpp"
 #include "variants/linear/kernels.hpp"
+#include "variants/linear/oracle_inputs.hpp"
 
 namespace attest::linear {
 namespace {
 
-double exact_feature(double x) {
-  return x < 0.0 ? std::exp(x) : x + 1.0;
-}
-
 class LinearOracle final : public Oracle {
  public:
   LinearOracle(const Problem& problem, const TensorSet& inputs)
-      : problem_(problem),
-        q_(inputs.at("q")),
-        k_(inputs.at("k")),
-        v_(inputs.at("v")),
-        eps_(problem.real_parameter("eps", 0.0)) {
-    const TensorView* lengths = inputs.find("kv_lengths");
-    for (std::int64_t b = 0; b < problem.batch; ++b) {
-      lengths_.push_back(lengths != nullptr ? static_cast<std::int64_t>(lengths->load(b)) : problem.seq_kv);
-    }
-  }
+      : problem_(problem), inputs_(problem, inputs), defects_(inputs_) {}
 
   RowPlace extent() const override { return {problem_.batch, problem_.heads_q, problem_.seq_q}; }
   double row_cost() const override { return static_cast<double>(problem_.seq_kv); }
+
+  std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
+  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    return defects_.changes(place, arithmetic);
+  }
 
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
     rows.clear();
     OutputRow line{
         .output = "out", .index = {place.batch, place.head, place.row}, .value = {}, .bound = {}, .plain = {}};
     const auto columns = static_cast<std::size_t>(problem_.head_dim_v);
-    const std::int64_t keys = visible(place);
-    const Weights weights = weigh(place, keys, arithmetic);
+    const Weights weights = weigh(place, arithmetic);
     if (weights.denominator == 0.0) {
       line.value.assign(columns, 0.0);
       line.bound.assign(columns, 0.0);
       line.probable.assign(columns, 0.0);
       line.deviation.assign(columns, 0.0);
+      line.coherent.assign(columns, 0.0);
     } else {
-      for (std::size_t column = 0; column < columns; ++column)
-        add_column(place, weights, arithmetic, static_cast<std::int64_t>(column), line);
+      average(place, weights, arithmetic, line);
     }
     rows.push_back(std::move(line));
   }
@@ -73,63 +70,66 @@ class LinearOracle final : public Oracle {
     double denominator = 0.0, error_sum = 0.0;
   };
 
-  /// The row sees this many keys, the first ones.
-  std::int64_t visible(const RowPlace& place) const {
-    const std::int64_t length = lengths_[static_cast<std::size_t>(place.batch)];
-    if (!problem_.causal) return length;
-    return std::clamp<std::int64_t>(place.row + problem_.offset(length) + 1, 0, length);
-  }
-
-  double feature_error(const Arithmetic& arithmetic, double feature) const {
-    const double literal = arithmetic.feature_literal ? judged_roundoff(arithmetic) : 0.0;
-    return (arithmetic.feature + arithmetic.input) * feature + literal + 2.0 * underflow_floor(arithmetic);
-  }
-
-  Weights weigh(const RowPlace& place, std::int64_t keys, const Arithmetic& arithmetic) const {
+  /// w_j and dW_j, which for dphi = r phi + t is
+  /// sum_c (r q + t) k + q (r k + t) + (r q + t)(r k + t) = (2 r + r^2) w + (1 + r) t (sum q + sum k) + d t^2
+  Weights weigh(const RowPlace& place, const Arithmetic& arithmetic) const {
+    const double relative = arithmetic.feature + arithmetic.input;
+    const double fixed =
+        (arithmetic.feature_literal ? judged_roundoff(arithmetic) : 0.0) + 2.0 * underflow_floor(arithmetic);
+    const std::vector<double> query = inputs_.query_features(place);
+    const double query_sum = std::accumulate(query.begin(), query.end(), 0.0);
+    const std::shared_ptr<const KeyFeatures> keys = inputs_.key_features(place.batch, place.head / problem_.group());
+    const std::int64_t visible = inputs_.visible(place);
     Weights weights;
-    std::vector<double> query, query_error;
-    for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
-      query.push_back(exact_feature(q_.load(place.batch, place.head, place.row, c)));
-      query_error.push_back(feature_error(arithmetic, query.back()));
-    }
     CompensatedSum denominator;
-    denominator.add(eps_);
-    for (std::int64_t j = 0; j < keys; ++j) {
-      CompensatedSum weight;
-      double error = 0.0;
-      for (std::size_t c = 0; c < query.size(); ++c) {
-        const double key =
-            exact_feature(k_.load(place.batch, place.head / problem_.group(), j, static_cast<std::int64_t>(c)));
-        const double key_error = feature_error(arithmetic, key);
-        weight.add_product(query[c], key);
-        error += query_error[c] * key + query[c] * key_error + query_error[c] * key_error;
-      }
-      weights.weight.push_back(weight.value());
+    denominator.add(inputs_.eps());
+    for (std::int64_t j = 0; j < visible; ++j) {
+      DotProduct weight;
+      row_loops().dot(query.data(), keys->line(j), keys->width, false, &weight);
+      const double sums = query_sum + keys->sums[static_cast<std::size_t>(j)];
+      const double error = relative * (2.0 + relative) * weight.value + (1.0 + relative) * fixed * sums +
+                           static_cast<double>(problem_.head_dim) * fixed * fixed;
+      weights.weight.push_back(weight.value);
       weights.error.push_back(error);
       weights.error_sum += error;
-      denominator.add(weights.weight.back());
+      denominator.add(weight.value);
     }
     weights.denominator = denominator.value();
     return weights;
   }
 
-  void add_column(const RowPlace& place, const Weights& weights, const Arithmetic& arithmetic, std::int64_t column,
-                  OutputRow& line) const {
+  void average(const RowPlace& place, const Weights& weights, const Arithmetic& arithmetic, OutputRow& line) const {
     const auto keys = static_cast<std::int64_t>(weights.weight.size());
-    const auto value = [&](std::int64_t j) { return v_.load(place.batch, place.head / problem_.group(), j, column); };
-    CompensatedSum sum;
-    double magnitude = 0.0;
+    const std::int64_t head = place.head / problem_.group();
+    std::vector<double> v = padded_line(problem_.head_dim_v);
+    std::vector<double> out(v.size()), lost(v.size()), magnitude(v.size()), absolute(v.size()), moved(v.size());
+    const ColumnSums sums{out.data(), lost.data(), magnitude.data(), absolute.data()};
     for (std::int64_t j = 0; j < keys; ++j) {
       const double weight = weights.weight[static_cast<std::size_t>(j)];
-      sum.add_product(weight, value(j));
-      magnitude += weight * std::fabs(value(j));
+      const Compensated halves = split(weight);
+      load_line(inputs_.v, place.batch, head, j, v.data());
+      row_loops().accumulate({.value = weight, .high = halves.value, .low = halves.error}, 1.0, v.data(), std::ssize(v),
+                             inputs_.v.dtype != DType::f64, sums);
     }
-    const double out = sum.value() / weights.denominator;
-    magnitude /= weights.denominator;
-    double moved = 0.0;
-    for (std::int64_t j = 0; j < keys; ++j)
-      moved += weights.error[static_cast<std::size_t>(j)] * std::fabs(value(j) - out);
+    for (std::size_t c = 0; c < out.size(); ++c) {
+      out[c] = (std::isfinite(out[c]) ? out[c] + lost[c] : out[c]) / weights.denominator;
+      magnitude[c] /= weights.denominator;
+    }
+    for (std::int64_t j = 0; j < keys; ++j) {
+      load_line(inputs_.v, place.batch, head, j, v.data());
+      row_loops().add_spread(weights.error[static_cast<std::size_t>(j)] / weights.denominator, 1.0, v.data(),
+                             out.data(), std::ssize(v), moved.data());
+    }
+    for (std::int64_t c = 0; c < problem_.head_dim_v; ++c) {
+      const auto at = static_cast<std::size_t>(c);
+      add_element(weights, arithmetic, out[at], magnitude[at], moved[at], line);
+    }
+  }
 
+  /// One element; coherent: sum_j dW_j |v_j - O| / den.
+  void add_element(const Weights& weights, const Arithmetic& arithmetic, double out, double magnitude, double coherent,
+                   OutputRow& line) const {
+    const auto keys = static_cast<std::int64_t>(weights.weight.size());
     const double u = judged_roundoff(arithmetic);
     const double state = arithmetic.state_chain > 0 ? gamma(static_cast<double>(arithmetic.state_chain), u) : 0.0;
     // A row of few keys has no longer chain than those, whatever is declared for long ones.
@@ -137,7 +137,6 @@ class LinearOracle final : public Oracle {
     const double sums = gamma(chain + static_cast<double>(problem_.head_dim), u) + state;
     const double loss = weights.error_sum / weights.denominator + sums;
     const double inflation = 1.0 / (1.0 - std::min(0.5, loss));
-    const double coherent = moved / weights.denominator;
     const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
     const double tiny = underflow_floor(arithmetic);
     line.value.push_back(out);
@@ -147,18 +146,23 @@ class LinearOracle final : public Oracle {
     const double variance = steps * u * u * (magnitude * magnitude + out * out);
     line.probable.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + tiny);
     line.deviation.push_back(typical_rounding * std::sqrt(variance + storing * storing) + coherent + tiny);
+    line.coherent.push_back(coherent + tiny);
   }
 
   Problem problem_;
-  TensorView q_, k_, v_;
-  double eps_;
-  std::vector<std::int64_t> lengths_;
+  LinearInputs inputs_;
+  LinearDefects defects_;
 };
 
 }  // namespace
 
 std::unique_ptr<Oracle> make_linear_oracle(const Problem& problem, const TensorSet& inputs, const TensorSet&) {
   return std::make_unique<LinearOracle>(problem, inputs);
+}
+
+std::unique_ptr<Oracle> make_softmax_attention(const Problem& problem, const TensorSet& inputs, const TensorSet&) {
+  static const Spec common;
+  return make_softmax_oracle(common, problem, inputs);
 }
 
 }  // namespace attest::linear

@@ -62,6 +62,7 @@ const Variant variant{
     .check = check,
     .tensors = tensors,
     .make_oracle = make_linear_oracle,
+    .approximated = make_softmax_attention,
     .flops = flops,
     .kernels = kernels,
 };

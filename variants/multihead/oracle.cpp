@@ -5,6 +5,14 @@
 // all stages, with every stage's error carried on; that bound is loose, because errors that the softmax averages away
 // are added up, but it does not trust the kernel with anything.
 //
+// Rules P and S hold stage by stage as well; of the output from x, P adds the projection's share to the known distance
+// of the kernel's own context from the truth, and S takes the variances of all stages:
+//
+//     Var(score_j) = scale^2 sum_c (k_jc^2 Var(q_c) + q_c^2 Var(k_jc))
+//     Var(context) = C(P) sum_j P_j scale^2 sum_c k_jc^2 Var(q_c)     a query's error moves all scores of its row
+//                    + sum_j P_j^2 (kappa v_j - O)^2 scale^2 sum_c q_c^2 Var(k_jc) + sum_j kappa^2 P_j^2 Var(v_j) + own
+//     Var(out) = sum_heads (sum_c |W_c| std(context_c))^2 + own         errors within a head may depend on each other
+//
 // Sums are plain double: the error of d_model of them is 2^-29 of the bound of a kernel in f32.
 
 #include "harness/core/oracle.hpp"
@@ -16,74 +24,25 @@
 
 #include "reference/bounds.hpp"
 #include "reference/softmax_bound.hpp"
+#include "reference/softmax_chance.hpp"
 #include "reference/softmax_oracle.hpp"
 #include "reference/softmax_row.hpp"
 #include "variants/multihead/kernels.hpp"
+#include "variants/multihead/oracle_projection.hpp"
 #include "variants/multihead/shapes.hpp"
 
 namespace attest::multihead {
 namespace {
-
-/// y = x W^T + b of one token, and |x| |W|^T + |b|, which its rounding is a share of.
-struct Projected {
-  std::vector<double> value, magnitude;
-};
-
-/// One of the module's matrices with its bias, in double, transposed so that a token's sums run side by side.
-class Linear {
- public:
-  Linear(const TensorSet& inputs, const std::string& which, std::int64_t width) : width_(width) {
-    const TensorView& matrix = inputs.at("w_" + which);
-    const TensorView& bias = inputs.at("b_" + which);
-    transposed_.resize(static_cast<std::size_t>(width * width));
-    for (std::int64_t out = 0; out < width; ++out) {
-      for (std::int64_t in = 0; in < width; ++in)
-        transposed_[static_cast<std::size_t>(in * width + out)] = matrix.load(out, in);
-      bias_.push_back(bias.load(out));
-    }
-  }
-
-  Projected operator()(const std::vector<double>& token) const {
-    Projected result{bias_, bias_};
-    for (double& entry : result.magnitude)
-      entry = std::fabs(entry);
-    add_products(token, result.value, false);
-    add_products(token, result.magnitude, true);
-    return result;
-  }
-
-  /// |W| errors: what errors of the token become.
-  std::vector<double> carried(const std::vector<double>& errors) const {
-    std::vector<double> result(static_cast<std::size_t>(width_), 0.0);
-    add_products(errors, result, true);
-    return result;
-  }
-
- private:
-  void add_products(const std::vector<double>& token, std::vector<double>& sums, bool absolute) const {
-    const auto width = static_cast<std::size_t>(width_);
-    for (std::size_t in = 0; in < width; ++in) {
-      const double factor = absolute ? std::fabs(token[in]) : token[in];
-      const double* row = transposed_.data() + in * width;
-      if (absolute) {
-        for (std::size_t out = 0; out < width; ++out)
-          sums[out] += factor * std::fabs(row[out]);
-      } else {
-        for (std::size_t out = 0; out < width; ++out)
-          sums[out] += factor * row[out];
-      }
-    }
-  }
-
-  std::int64_t width_;
-  std::vector<double> transposed_, bias_;
-};
 
 std::vector<double> token_of(const TensorView& tokens, std::int64_t batch, std::int64_t row) {
   std::vector<double> token(static_cast<std::size_t>(tokens.shape[2]));
   for (std::size_t c = 0; c < token.size(); ++c)
     token[c] = tokens.load(batch, row, static_cast<std::int64_t>(c));
   return token;
+}
+
+void append(const std::vector<double>& more, std::vector<double>& all) {
+  all.insert(all.end(), more.begin(), more.end());
 }
 
 bool all_finite(const std::vector<double>& values) {
@@ -148,7 +107,7 @@ class ModuleOracle final : public Oracle {
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
     rows.clear();
     rows.push_back(output_row(place, arithmetic));
-    std::vector<double> context, context_bound;
+    OutputRow context{.output = "context", .index = {place.batch, place.row}, .value = {}, .bound = {}, .plain = {}};
     for (std::int64_t head = 0; head < problem_.heads_q; ++head) {
       const RowPlace own{place.batch, head, place.row};
       rows.push_back(weights_row(own, arithmetic));
@@ -156,8 +115,10 @@ class ModuleOracle final : public Oracle {
       stage_oracle_->row(own, arithmetic, lines);
       for (const OutputRow& line : lines) {
         if (line.output != "out") continue;
-        context.insert(context.end(), line.value.begin(), line.value.end());
-        context_bound.insert(context_bound.end(), line.bound.begin(), line.bound.end());
+        append(line.value, context.value);
+        append(line.bound, context.bound);
+        append(line.probable, context.probable);
+        append(line.deviation, context.deviation);
       }
       rows.push_back(head_row("heads_q", true_q_.view(), magnitude_q_, own, arithmetic));
       // The places are query rows: each brings the keys that are its own number modulo the number of query rows.
@@ -166,11 +127,7 @@ class ModuleOracle final : public Oracle {
         rows.push_back(head_row("heads_v", true_v_.view(), magnitude_v_, {place.batch, head, key}, arithmetic));
       }
     }
-    rows.push_back({.output = "context",
-                    .index = {place.batch, place.row},
-                    .value = std::move(context),
-                    .bound = std::move(context_bound),
-                    .plain = {}});
+    rows.push_back(std::move(context));
   }
 
  private:
@@ -196,10 +153,30 @@ class ModuleOracle final : public Oracle {
 
   double head_error(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
                     std::int64_t c, const Arithmetic& arithmetic) const {
-    const std::int64_t token = place.batch * truth.shape[2] + place.row;
-    return projection_error(arithmetic,
-                            magnitudes[static_cast<std::size_t>(token * width_ + place.head * problem_.head_dim + c)],
+    return projection_error(arithmetic, head_magnitude(truth, magnitudes, place, c),
                             truth.load(place.batch, place.head, place.row, c));
+  }
+
+  double head_magnitude(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
+                        std::int64_t c) const {
+    const std::int64_t token = place.batch * truth.shape[2] + place.row;
+    return magnitudes[static_cast<std::size_t>(token * width_ + place.head * problem_.head_dim + c)];
+  }
+
+  /// Rules P and S of a projection: as projection_error(), with d_model + 1 independent roundings of partial sums; sums
+  /// that truncate err to one side.
+  void add_projection_chance(const Arithmetic& arithmetic, double magnitude, double value, double distance,
+                             OutputRow& line) const {
+    const auto terms = static_cast<double>(width_) + 1.0;
+    const double u = judged_roundoff(arithmetic);
+    const double chunk = static_cast<double>(arithmetic.truncated_chunk);
+    const double truncating = chunk > 0.0 ? gamma(std::ceil(terms / chunk) + 1.0, u) * magnitude : 0.0;
+    const double variance = chunk > 0.0 ? 0.0 : terms * u * u * magnitude * magnitude;
+    const double tiny = terms * underflow_floor(arithmetic);
+    const bool stored_low = arithmetic.output > u;
+    const double storing = stored_low ? arithmetic.output * std::fabs(value) + arithmetic.output_floor : 0.0;
+    line.probable.push_back(far_out * std::sqrt(variance) + truncating + tiny + storing + distance);
+    line.deviation.push_back(typical_rounding * std::sqrt(variance + storing * storing) + truncating + tiny);
   }
 
   OutputRow head_row(std::string_view name, const TensorView& truth, const std::vector<double>& magnitudes,
@@ -209,6 +186,7 @@ class ModuleOracle final : public Oracle {
     for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
       line.value.push_back(truth.load(place.batch, place.head, place.row, c));
       line.bound.push_back(head_error(truth, magnitudes, place, c, arithmetic));
+      add_projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c), line.value.back(), 0.0, line);
     }
     return line;
   }
@@ -223,8 +201,13 @@ class ModuleOracle final : public Oracle {
     const RowScores scores = score_row(*stage_, place);
     const bool lost = scores.not_a_number || scores.infinite;
     const ScoreErrors errors = lost ? ScoreErrors{} : score_errors(*stage_, arithmetic, scores);
+    const ScoreChances chances = lost ? ScoreChances{} : score_chances(*stage_, arithmetic, scores);
     const double u = judged_roundoff(arithmetic);
     const double sum_error = gamma(chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size())), u) + 4.0 * u;
+    if (!lost && arithmetic.truncated_chunk == 0) {
+      line.probable.assign(line.value.size(), 0.0);
+      line.deviation.assign(line.value.size(), 0.0);
+    }
     for (std::size_t n = 0; n < scores.key.size(); ++n) {
       const auto key = static_cast<std::size_t>(scores.key[n]);
       if (lost) {
@@ -236,6 +219,17 @@ class ModuleOracle final : public Oracle {
       line.value[key] = weight;
       line.bound[key] =
           weight * (moved * (1.0 + sum_error) + sum_error) + scores.multiplier[n] * 4.0 * underflow_floor(arithmetic);
+      // Rules P and S; truncating sums err to one side, and are left to rule F.
+      if (line.probable.empty()) continue;
+      const double kept = scores.multiplier[n];
+      const double own = kept > 0.0 ? kept * chances.moments[n].shift : 0.0;
+      const double variance = own + weight * weight * (chances.shift_squares + sum_error * u);
+      const double coherent =
+          weight * 2.0 * (u * std::fabs(scores.score[n] - chances.slope) + arithmetic.exponential + u * scores.largest);
+      const double tiny = kept * 4.0 * underflow_floor(arithmetic);
+      line.probable[key] =
+          (far_out * std::sqrt(variance) + coherent) * (1.0 + 4.0 * errors.greatest) + 3.0 * u * weight + tiny;
+      line.deviation[key] = typical_rounding * std::sqrt(variance + 9.0 * u * u * weight * weight) + coherent + tiny;
     }
     return line;
   }
@@ -270,7 +264,7 @@ class ModuleOracle final : public Oracle {
 
   /// The context of a row from x, and its bound; false where a visible value is not finite.
   bool whole_context(const RowPlace& place, const Arithmetic& arithmetic, std::vector<double>& value,
-                     std::vector<double>& bound) const {
+                     std::vector<double>& bound, std::vector<double>& deviation) const {
     for (std::int64_t head = 0; head < problem_.heads_q; ++head) {
       const RowPlace own{place.batch, head, place.row};
       const RowScores scores = score_row(*whole_, own);
@@ -279,6 +273,7 @@ class ModuleOracle final : public Oracle {
       if (scores.key.empty()) {
         value.insert(value.end(), dim, 0.0);
         bound.insert(bound.end(), dim, 0.0);
+        deviation.insert(deviation.end(), dim, 0.0);
         continue;
       }
       const ScoreErrors errors = carried_score_errors(own, arithmetic, scores);
@@ -294,9 +289,47 @@ class ModuleOracle final : public Oracle {
         }
       }
       value.insert(value.end(), columns.out.begin(), columns.out.begin() + problem_.head_dim);
-      bound.insert(bound.end(), head_bound.begin(), head_bound.end());
+      append(head_bound, bound);
+      append(whole_deviation(own, arithmetic, scores), deviation);
     }
     return all_finite(value);
+  }
+
+  /// Standard deviations of one head's context, from x.
+  std::vector<double> whole_deviation(const RowPlace& place, const Arithmetic& arithmetic,
+                                      const RowScores& scores) const {
+    const ScoreErrors errors = score_errors(*whole_, arithmetic, scores);
+    const ScoreChances chances = score_chances(*whole_, arithmetic, scores);
+    const RowColumns columns = average_values(*whole_, place, scores, errors.growth, {}, chances.moments);
+    std::vector<double> variance;
+    for (const double own : output_chances(*whole_, place, arithmetic, scores, errors, chances, columns).deviation)
+      variance.push_back(own * own);
+    const OutputRow query = head_row("heads_q", true_q_.view(), magnitude_q_, place, arithmetic);
+    const double scale = problem_.effective_scale();
+    double of_query = 0.0;
+    for (std::size_t n = 0; n < scores.key.size(); ++n) {
+      const RowPlace at{place.batch, place.head, scores.key[n]};
+      const OutputRow key = head_row("heads_k", true_k_.view(), magnitude_k_, at, arithmetic);
+      const OutputRow own = head_row("heads_v", true_v_.view(), magnitude_v_, at, arithmetic);
+      double through_query = 0.0;
+      double through_key = 0.0;
+      for (std::size_t c = 0; c < query.value.size(); ++c) {
+        through_query += std::pow(scale * key.value[c] * query.deviation[c], 2);
+        through_key += std::pow(scale * query.value[c] * key.deviation[c], 2);
+      }
+      const double weight = scores.weight[n] / scores.sum;
+      const double kept = scores.multiplier[n];
+      of_query += weight * through_query;
+      for (std::size_t c = 0; c < variance.size(); ++c) {
+        variance[c] += std::pow(weight * (kept * own.value[c] - columns.out[c]), 2) * through_key +
+                       std::pow(weight * kept * own.deviation[c], 2);
+      }
+    }
+    for (std::size_t c = 0; c < variance.size(); ++c) {
+      const double spread = std::max(0.0, columns.squares[c] - columns.out[c] * columns.out[c]);
+      variance[c] = std::sqrt(variance[c] + spread * of_query);
+    }
+    return variance;
   }
 
   /// The output from x. An honest kernel is within `bound` of it by two ways: through all stages, and by what its own
@@ -307,14 +340,24 @@ class ModuleOracle final : public Oracle {
     for (std::size_t c = 0; c < own.value.size(); ++c)
       line.bound.push_back(projection_error(arithmetic, own.magnitude[c], own.value[c]));
 
-    std::vector<double> context, context_bound;
-    if (!all_finite(own.value) || !whole_context(place, arithmetic, context, context_bound)) return line;
+    std::vector<double> context, context_bound, deviation;
+    if (!all_finite(own.value) || !whole_context(place, arithmetic, context, context_bound, deviation)) return line;
     const Projected whole = w_o_(context);
     const std::vector<double> carried = w_o_.carried(context_bound);
     for (std::size_t c = 0; c < line.value.size(); ++c) {
       const double through = carried[c] + projection_error(arithmetic, whole.magnitude[c] + carried[c],
                                                            std::fabs(whole.value[c]) + carried[c]);
-      line.bound[c] = std::min(through, std::fabs(own.value[c] - whole.value[c]) + line.bound[c]);
+      const double distance = std::fabs(own.value[c] - whole.value[c]);
+      line.bound[c] = std::min(through, distance + line.bound[c]);
+      add_projection_chance(arithmetic, own.magnitude[c], own.value[c], distance, line);
+    }
+    // Truncating sums err to one side: their errors do not add up by variances.
+    if (arithmetic.truncated_chunk > 0) {
+      line.deviation.clear();
+    } else {
+      const std::vector<double> before = w_o_.carried_deviations(deviation, problem_.head_dim);
+      for (std::size_t c = 0; c < line.deviation.size(); ++c)
+        line.deviation[c] = std::sqrt(line.deviation[c] * line.deviation[c] + before[c] * before[c]);
     }
     line.value = whole.value;
     return line;
