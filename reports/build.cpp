@@ -17,6 +17,9 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::winners_section(contests));
   report.sections.push_back(reports::growth_section(study));
   report.sections.push_back(reports::accuracy_section(study));
+  if (reports::Section approximation = reports::approximation_section(study); !approximation.blocks.empty()) {
+    report.sections.push_back(std::move(approximation));
+  }
   if (reports::Section published = reports::published_section(study); !published.blocks.empty()) {
     report.sections.push_back(std::move(published));
   }

@@ -35,6 +35,10 @@ Section growth_section(const Study& study);
 /// Errors over length and all accuracy figures.
 Section accuracy_section(const Study& study);
 
+/// How far approximations of softmax attention are from it, and what variants recall; without blocks where no cell
+/// says.
+Section approximation_section(const Study& study);
+
 /// Which named defects each cell's inputs would have shown; none where no cell was held against them.
 std::optional<Table> sensitivity_table(const Study& study);
 /// A sentence when the inputs of some cells prove little; else empty.

@@ -14,7 +14,7 @@
 namespace attest {
 namespace {
 
-constexpr std::array<InputKind, 15> kinds{{
+constexpr std::array<InputKind, 16> kinds{{
     {.name = "normal", .summary = "N(0,1)"},
     {.name = "outliers", .summary = "N(0,1) + N(0,100)*Bernoulli(0.001), FlashAttention-3's recipe (variance 100)"},
     {.name = "large_logits", .summary = "q and k N(0,16): scores 16 times those of normal"},
@@ -33,6 +33,8 @@ constexpr std::array<InputKind, 15> kinds{{
     {.name = "minus12",
      .summary = "q and k N(-12,1/4), where elu(x)+1 cancels; v N(0,1)",
      .nature = {.exchangeable = true}},
+    {.name = "recall",
+     .summary = "random keys of length sqrt(d) and values of length sqrt(dv); each query is one visible key"},
     {.name = "minilm", .summary = "activations of all-MiniLM-L6-v2 on the text of a licence", .nature = {}},
 }};
 
@@ -82,12 +84,9 @@ void fill_equal_keys(const Tensor& keys, std::uint64_t seed) {
   fill(keys, [&](std::int64_t index) { return normals.normal(index / per_head * k.shape[3] + index % k.shape[3]); });
 }
 
-// q = alpha * k[j] for one visible j: the score of j is scale*alpha*|k|^2, which is about `peak`; those of the other
-// keys have mean 0.
-void fill_peaked_queries(const Tensor& queries, const TensorView& k, const Problem& problem, std::uint64_t seed) {
-  const double scale = problem.effective_scale();
-  const double alpha = scale == 0.0 ? 1.0 : peak / (scale * static_cast<double>(problem.head_dim));
-  RandomStream picks(seed, "peaked/key");
+// q = alpha * k[j] for one visible key j of each row, picked at random.
+void fill_with_keys(const Tensor& queries, const TensorView& k, const Problem& problem, double alpha,
+                    RandomStream picks) {
   fill(queries, [&](std::int64_t index) {
     const std::int64_t column = index % problem.head_dim;
     const std::int64_t line = index / problem.head_dim;
@@ -99,6 +98,28 @@ void fill_peaked_queries(const Tensor& queries, const TensorView& k, const Probl
     const std::int64_t key = range.begin + picks.below(line, range.size());
     return alpha * k.load(batch, head / problem.group(), key, column);
   });
+}
+
+// q = alpha * k[j] for one visible j: the score of j is scale*alpha*|k|^2, which is about `peak`; those of the other
+// keys have mean 0.
+void fill_peaked_queries(const Tensor& queries, const TensorView& k, const Problem& problem, std::uint64_t seed) {
+  const double scale = problem.effective_scale();
+  const double alpha = scale == 0.0 ? 1.0 : peak / (scale * static_cast<double>(problem.head_dim));
+  fill_with_keys(queries, k, problem, alpha, RandomStream(seed, "peaked/key"));
+}
+
+// Lines of N(0,1) brought to the length sqrt(width), which they have on average.
+void fill_directions(const Tensor& tensor, RandomStream normals) {
+  const std::int64_t width = tensor.view().shape[3];
+  std::vector<double> factors(static_cast<std::size_t>(tensor.view().element_count() / width));
+  for (std::size_t line = 0; line < factors.size(); ++line) {
+    double squares = 0.0;
+    for (std::int64_t c = 0; c < width; ++c)
+      squares += std::pow(normals.normal(static_cast<std::int64_t>(line) * width + c), 2);
+    factors[line] = std::sqrt(static_cast<double>(width) / squares);
+  }
+  fill(tensor,
+       [&](std::int64_t index) { return factors[static_cast<std::size_t>(index / width)] * normals.normal(index); });
 }
 
 // q and k share the signs of a head's vector and differ from it by little: the products all have one sign, so that
@@ -132,6 +153,8 @@ void fill_tensor(std::string_view kind, const TensorSpec& spec, const Tensor& te
     case Role::value:
       if (kind == "near_overflow") {
         fill_near_overflow(spec, tensor, problem, seed);
+      } else if (kind == "recall") {
+        if (spec.role != Role::query) fill_directions(tensor, RandomStream(seed, spec.name));
       } else if (kind == "uniform_scores" && spec.role == Role::key) {
         fill_equal_keys(tensor, seed);
       } else {
@@ -165,6 +188,9 @@ void fill_together(std::string_view kind, const InputLayout& layout, const Probl
   };
   if (kind == "peaked") {
     fill_peaked_queries(*tensor_of(Role::query), tensor_of(Role::key)->view(), problem, seed);
+  } else if (kind == "recall") {
+    fill_with_keys(*tensor_of(Role::query), tensor_of(Role::key)->view(), problem, 1.0,
+                   RandomStream(seed, "recall/key"));
   } else if (kind == "padded") {
     const std::vector<std::int64_t> lengths = padded_lengths(problem, seed);
     if (const Tensor* tensor = tensor_of(Role::kv_lengths)) {
@@ -324,7 +350,7 @@ Support supports_inputs(std::string_view kind, const Variant& variant, const Pro
     return Support::no(
         fmt::format("near_overflow is at the edge of f16 and the problem is {}; give f16", name_of(problem.dtype)));
   }
-  if (name == "peaked" || name == "uniform_scores" || name == "near_overflow")
+  if (name == "peaked" || name == "recall" || name == "uniform_scores" || name == "near_overflow")
     return needs_heads(name, layout, variant);
   return Support::yes();
 }

@@ -19,7 +19,8 @@ struct InputKind {
 };
 
 /// Every kind, in the order of the documentation: normal, outliers, large_logits, huge_logits, peaked, uniform_scores,
-/// two_valued, padded, fully_masked_rows, nan_behind_mask, nan_in_sight, infinite_bias, near_overflow, minus12, minilm.
+/// two_valued, padded, fully_masked_rows, nan_behind_mask, nan_in_sight, infinite_bias, near_overflow, minus12, recall,
+/// minilm.
 std::span<const InputKind> input_kinds();
 
 /// The kind of that name. Throws Error (exit 2) listing the known ones.

@@ -19,6 +19,7 @@
 #include "harness/measure/memory.hpp"
 #include "harness/measure/statistics.hpp"
 #include "harness/measure/timer.hpp"
+#include "harness/verify/approximation.hpp"
 #include "harness/verify/verify.hpp"
 
 namespace attest {
@@ -147,8 +148,23 @@ class CellRun {
         verify(*oracle, problem_, entry_.kernel->arithmetic(problem_), execution_->outputs(), options);
     record_.verdict = std::move(verification.verdict);
     record_.accuracy = std::move(verification.accuracy);
+    if (record_.verdict.has_passed()) note_approximation(*oracle, options);
     if (job_.expected && record_.verdict.has_passed()) check_expected(*oracle);
     record_.check_seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+
+  // What the variant's own definition is from softmax attention, and what it recalls: of the rows that were checked.
+  void note_approximation(const Oracle& oracle, const VerifyOptions& options) {
+    const bool recalls = job_.tensors.empty() && job_.key.inputs == "recall";
+    if (entry_.variant->approximated == nullptr && !recalls) return;
+    const std::vector<RowPlace> places = rows_to_check(oracle, problem_, options);
+    const TensorSet& outputs = execution_->outputs();
+    if (entry_.variant->approximated != nullptr) {
+      const auto softmax = entry_.variant->approximated(problem_, inputs_, outputs);
+      record_.accuracy.approximation = approximation_of(oracle, *softmax, places, options.threads);
+    }
+    if (recalls)
+      record_.accuracy.recall = recall_of(oracle, problem_, inputs_, outputs.at("out"), places, options.threads);
   }
 
   // Values from elsewhere: |got - expected| <= atol + rtol*|expected| + the kernel's own bound.
