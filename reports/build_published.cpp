@@ -121,10 +121,13 @@ Table ratios_table(const Study& study, const Json& published) {
   for (const Json& row : published.at("ratios")) {
     for (const Ratio& ratio :
          ratios_of(cells_of(study, published, row, "kernels"), cells_of(study, published, row, "over"))) {
-      table.rows.push_back({text_entry(row.at("method")), text_entry(row.at("type")), number_entry(row.at("published")),
+      const Json& published_ratio = row.at("published");
+      const bool is_published = published_ratio.is_number();
+      table.rows.push_back({text_entry(row.at("method")), text_entry(row.at("type")),
+                            is_published ? number_entry(published_ratio) : Missing{"not published"},
                             code_entry(ratio.kernel), code_entry(ratio.over),
                             number_entry(static_cast<double>(ratio.problems)), number_entry(ratio.mean),
-                            agreement(row.at("published"), ratio.mean)});
+                            is_published ? Entry(agreement(published_ratio, ratio.mean)) : Missing{"not published"}});
     }
   }
   return table;

@@ -9,7 +9,7 @@ namespace attest::standard {
 namespace {
 
 const StandardSpec spec;
-const std::array kernels{cpu_naive, cpu_blas, cuda_naive};
+const std::array kernels{cpu_naive, cpu_blas, cpu_materialised, cuda_naive};
 
 }  // namespace
 
