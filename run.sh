@@ -46,5 +46,5 @@ case $status in
   0 | 1 | 3) ;;
   *) exit "$status" ;;
 esac
-"$attest" report "$store" --out "$out" --format md,html,csv,json
+"$attest" report "$store" --out "$out" --format md,html,latex,csv,json
 exit "$status"

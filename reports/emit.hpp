@@ -26,6 +26,10 @@ Files emit_markdown(const Report& report, const RenderedFigures& figures);
 /// report.html: one file that needs no network and no script, with the figures inline.
 Files emit_html(const Report& report, const RenderedFigures& figures);
 
+/// latex/: main.tex, attest.sty, and tables/<id>.tex and figures/<id>.tex (pgfplots, with their data beside them) for a
+/// paper to \input; tables with too many rows for main.tex are in data/<id>.csv too.
+Files emit_latex(const Report& report, const RenderedFigures& figures);
+
 /// csv/<table id>.csv, one a table, raw numbers in the units the header names.
 Files emit_csv(const Report& report, const RenderedFigures& figures);
 
@@ -35,9 +39,14 @@ Files emit_json(const Report& report, const RenderedFigures& figures);
 /// figures/<id>.tsv and figures/<id>.gp, which draws figures/<id>.svg when gnuplot runs it in that folder.
 Files emit_figure_sources(const Report& report);
 
+/// Which files of figures/ a format needs beside its own; each kind needs those before it.
+enum class FigureFiles { none, sources, svg, pdf };
+
 struct Emitter {
   std::string_view format;  // as in `--format`
   Files (*emit)(const Report&, const RenderedFigures&);
+  FigureFiles figures = FigureFiles::none;
+  bool needs_drawn = false;  // a figure that cannot be drawn is an error, not a remark
 };
 
 /// All formats, in the order they are written.

@@ -1,14 +1,12 @@
 // Figures as data and program: a TSV that a person can read and a gnuplot program that draws it. The legend is laid out
 // here, above the panels, so that it never covers data, and the ranges and ticks come from ticks.hpp.
 #include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
-#include <tuple>
 
 #include "reports/emit.hpp"
+#include "reports/figure_layout.hpp"
 #include "reports/format.hpp"
 #include "reports/palette.hpp"
-#include "reports/ticks.hpp"
 
 namespace attest::reports {
 namespace {
@@ -28,32 +26,10 @@ struct Canvas {
   int legend_columns = 1;
 };
 
-struct LegendEntry {
-  std::string name;
-  std::string kernel;
-};
-
-/// Every series of the figure once, in the order of the kernels, so that the legends of all figures agree.
-std::vector<LegendEntry> legend_entries(const Figure& figure, const std::vector<std::string>& kernels) {
-  std::vector<std::tuple<std::size_t, std::string, std::string>> keys;
-  for (const Panel& panel : figure.panels) {
-    for (const Series& series : panel.series) {
-      const auto place = std::find(kernels.begin(), kernels.end(), series.kernel) - kernels.begin();
-      keys.emplace_back(static_cast<std::size_t>(place), series.name, series.kernel);
-    }
-  }
-  std::sort(keys.begin(), keys.end());
-  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  std::vector<LegendEntry> entries;
-  for (const auto& [place, name, kernel] : keys)
-    entries.push_back({name, kernel});
-  return entries;
-}
-
 Canvas lay_out(const Figure& figure, const std::vector<LegendEntry>& entries) {
   const int panels = std::max<int>(1, static_cast<int>(figure.panels.size()));
   Canvas canvas;
-  canvas.columns = panels == 1 ? 1 : panels == 2 || panels == 4 ? 2 : 3;
+  canvas.columns = panel_columns(figure);
   canvas.rows = (panels + canvas.columns - 1) / canvas.columns;
   canvas.panel_width = canvas.columns == 1 ? 860 : canvas.columns == 2 ? 500 : 400;
   canvas.width = canvas.columns * canvas.panel_width;
@@ -107,48 +83,14 @@ std::string tick_list(const AxisLayout& layout) {
   return "(" + text + ")";
 }
 
-std::string axis_label(const Axis& axis) {
-  // Lengths, seconds and bytes carry their unit on every tick.
-  if (axis.unit.empty() || axis.quantity != Quantity::plain) return axis.label;
-  return axis.label + " (" + axis.unit + ")";
-}
-
-AxisLayout x_layout(const Figure& figure, const Panel& panel, int most) {
-  std::vector<double> values;
-  for (const Series& series : panel.series) {
-    for (const Point& point : series.points)
-      values.push_back(point.x);
-  }
-  return lay_out_axis(figure.x, values, most);
-}
-
-/// The panel's range of y, with room at the top for `words` lines of statuses.
-AxisLayout y_layout(const Figure& figure, const Panel& panel, int words) {
-  std::vector<double> values;
-  for (const Series& series : panel.series) {
-    for (const Point& point : series.points) {
-      if (!point.y) continue;
-      values.push_back(*point.y);
-      if (point.interval) {
-        values.push_back(point.interval->low);
-        values.push_back(point.interval->high);
-      }
-    }
-  }
-  AxisLayout layout = lay_out_axis(figure.y, values, 9);
-  const double share = 0.07 * words / (1 - std::min(0.07 * words, 0.7));
-  layout.high = figure.y.scale == Scale::linear ? layout.high + share * (layout.high - layout.low)
-                                                : layout.high * std::pow(layout.high / layout.low, share);
-  return layout;
-}
-
 /// Words for the points that gave no figure, one line a series, each with the kernel's mark.
 struct StatusWords {
   std::string text;
   int lines = 0;
 };
 
-StatusWords status_words(const Panel& panel, const AxisLayout& x, const std::vector<std::string>& kernels, int tag) {
+StatusWords status_words(const Panel& panel, const Axis& axis, const AxisLayout& x,
+                         const std::vector<std::string>& kernels, int tag) {
   StatusWords words;
   for (const Series& series : panel.series) {
     bool any = false;
@@ -156,8 +98,7 @@ StatusWords status_words(const Panel& panel, const AxisLayout& x, const std::vec
       if (point.y) continue;
       any = true;
       const LineStyle style = line_style(series.kernel, kernels);
-      // Towards the middle of the panel, so that no word runs out of it.
-      const bool on_the_left = point.x * point.x < x.low * x.high;
+      const bool on_the_left = word_runs_right(axis, x, point.x);
       words.text += fmt::format(
           "set label {} {} at first {}, graph {:.3f} {} font ',10' textcolor rgb '#444444' "
           "point lc rgb '{}' pt {} ps 0.6 offset {},0\n",
@@ -190,7 +131,7 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
   const double top = canvas.height - canvas.legend_height - row * panel_height - margin_top;
   const double bottom = canvas.height - canvas.legend_height - (row + 1) * panel_height + margin_bottom;
   const AxisLayout x = x_layout(figure, panel, static_cast<int>((right - left) / 46));
-  const StatusWords words = status_words(panel, x, report.kernels, place.first_tag);
+  const StatusWords words = status_words(panel, figure.x, x, report.kernels, place.first_tag);
   const AxisLayout y = y_layout(figure, panel, words.lines);
 
   std::string text = fmt::format("\nset lmargin at screen {:.5f}\nset rmargin at screen {:.5f}\n", left / canvas.width,

@@ -1,10 +1,26 @@
 #include "reports/emit.hpp"
 
 namespace attest::reports {
+namespace {
+
+/// Of the formats that are files of figures/ alone.
+Files emit_nothing(const Report&, const RenderedFigures&) {
+  return {};
+}
+
+}  // namespace
 
 const std::vector<Emitter>& emitters() {
   static const std::vector<Emitter> all = {
-      {"md", emit_markdown}, {"html", emit_html}, {"csv", emit_csv}, {"json", emit_json}};
+      {.format = "md", .emit = emit_markdown, .figures = FigureFiles::svg},
+      {.format = "html", .emit = emit_html, .figures = FigureFiles::svg},
+      {.format = "latex", .emit = emit_latex},
+      {.format = "csv", .emit = emit_csv},
+      {.format = "json", .emit = emit_json},
+      {.format = "gnuplot", .emit = emit_nothing, .figures = FigureFiles::sources},
+      {.format = "svg", .emit = emit_nothing, .figures = FigureFiles::svg, .needs_drawn = true},
+      {.format = "pdf", .emit = emit_nothing, .figures = FigureFiles::pdf, .needs_drawn = true},
+  };
   return all;
 }
 

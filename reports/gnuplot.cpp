@@ -1,64 +1,13 @@
 #include "reports/gnuplot.hpp"
 
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <cstdlib>
-#include <cstring>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <thread>
-#include <unistd.h>
+
+#include "reports/child.hpp"
 
 namespace attest::reports {
 namespace {
-
-constexpr std::chrono::seconds deadline{60};  // a figure takes 20 ms; a font cache's first build takes seconds
-
-/// "" when the child ended well, else one line saying how it did not.
-std::string run_child(const std::string& program, const std::string& script, const std::filesystem::path& folder) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, (script + ".log").c_str(), O_WRONLY | O_CREAT | O_TRUNC,
-                                   0600);
-  const char* path = std::getenv("PATH");
-  std::string path_entry = std::string("PATH=") + (path != nullptr ? path : "/usr/bin:/bin");
-  std::array<std::string, 4> arguments = {program, "--default-settings", script, ""};
-  std::array<char*, 4> argv = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-  std::array<std::string, 2> settings = {"LC_ALL=C.UTF-8", "TZ=UTC"};
-  std::array<char*, 4> environment = {path_entry.data(), settings[0].data(), settings[1].data(), nullptr};
-
-  pid_t child = 0;
-  const int error = posix_spawnp(&child, program.c_str(), &actions, nullptr, argv.data(), environment.data());
-  posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fmt::format("{} cannot be run: {}", program, std::strerror(error));
-
-  const auto start = std::chrono::steady_clock::now();
-  int status = 0;
-  for (;;) {
-    const pid_t ended = waitpid(child, &status, WNOHANG);
-    if (ended == child) break;
-    if (ended < 0 && errno != EINTR) return fmt::format("waiting for {}: {}", program, std::strerror(errno));
-    if (std::chrono::steady_clock::now() - start > deadline) {
-      kill(child, SIGKILL);
-      waitpid(child, &status, 0);
-      return fmt::format("{} did not end within {} seconds on {}", program, deadline.count(), script);
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) return fmt::format("{} is not there", program);
-  if (WIFSIGNALED(status)) return fmt::format("{} ended by signal {} on {}", program, WTERMSIG(status), script);
-  return fmt::format("{} ended with {} on {}", program, WEXITSTATUS(status), script);
-}
 
 std::string read_all(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
@@ -79,30 +28,47 @@ void replace_all(std::string& text, const std::string& from, const std::string& 
   }
 }
 
+/// Runs the command, which should write `made` in `folder`, a file that ends with `end`: the file's bytes, or in
+/// `problem` why there are none.
+std::string make_file(const Command& command, const std::filesystem::path& folder, const std::string& made,
+                      std::string_view end, std::string& problem) {
+  const std::string log = made + ".log";
+  std::string failure = run_child(command, folder, log);
+  if (!failure.empty()) failure += first_words(read_all(folder / log));
+  std::error_code ignored;
+  std::filesystem::remove(folder / log, ignored);
+  if (failure.empty()) {
+    std::string bytes = read_all(folder / made);
+    if (bytes.find(end) != std::string::npos) return bytes;
+    failure = fmt::format("{} wrote no whole {}", command.arguments.front(), made);
+  }
+  std::filesystem::remove(folder / made, ignored);
+  if (problem.empty()) problem = failure;
+  return "";
+}
+
 }  // namespace
 
 RenderedFigures render_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
                                const std::string& program) {
   RenderedFigures rendered;
   for (const std::string& id : ids) {
-    const std::string script = id + ".gp";
-    const std::filesystem::path log = folder / (script + ".log");
-    std::string problem = run_child(program, script, folder);
-    const std::string words = problem.empty() ? "" : first_words(read_all(log));
-    std::error_code ignored;
-    std::filesystem::remove(log, ignored);
-    if (problem.empty()) {
-      std::string svg = read_all(folder / (id + ".svg"));
-      if (svg.find("</svg>") != std::string::npos) {
-        rendered.svg[id] = std::move(svg);
-        continue;
-      }
-      problem = fmt::format("{} wrote no whole SVG for {}", program, script);
-    }
-    std::filesystem::remove(folder / (id + ".svg"), ignored);
-    if (rendered.problem.empty()) rendered.problem = problem + words;
+    const Command command{.arguments = {program, "--default-settings", id + ".gp"}, .package = "gnuplot-nox"};
+    std::string svg = make_file(command, folder, id + ".svg", "</svg>", rendered.problem);
+    if (!svg.empty()) rendered.svg[id] = std::move(svg);
   }
   return rendered;
+}
+
+std::string convert_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
+                            const std::string& program) {
+  std::string problem;
+  for (const std::string& id : ids) {
+    const Command command{.arguments = {program, "--format=pdf", "--output=" + id + ".pdf", id + ".svg"},
+                          .package = "librsvg2-bin"};
+    make_file(command, folder, id + ".pdf", "%%EOF", problem);
+  }
+  return problem;
 }
 
 std::string inline_svg(const std::string& svg, const std::string& prefix) {

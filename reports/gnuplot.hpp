@@ -1,4 +1,4 @@
-// Draws figures with gnuplot as a child process.
+// Draws figures with gnuplot and rsvg-convert as child processes.
 #pragma once
 
 #include <filesystem>
@@ -14,6 +14,11 @@ namespace attest::reports {
 /// result, whose `problem` then says why in one line; it never throws for that.
 RenderedFigures render_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
                                const std::string& program = "gnuplot");
+
+/// Runs `program` on <id>.svg of every id, in `folder`, into <id>.pdf; the same bytes at any time. "" or, in one line,
+/// why one is missing.
+std::string convert_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
+                            const std::string& program = "rsvg-convert");
 
 /// `svg` as an element to stand in an HTML page beside others: no XML prolog, and every id, and every reference to one,
 /// begins with `prefix`.

@@ -1,5 +1,5 @@
 // The one model of a report: tables, figures and sections, before any text format is chosen. An emitter (emit.hpp) is
-// one function over this model, so that Markdown, HTML, CSV, JSON and later LaTeX can never disagree on a figure.
+// one function over this model, so that Markdown, HTML, LaTeX, CSV and JSON can never disagree on a figure.
 #pragma once
 
 #include <optional>

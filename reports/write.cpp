@@ -22,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using reports::Emitter;
 using reports::emitters;
+using reports::FigureFiles;
 using reports::Files;
 
 /// The marker of a folder that is ours: a first line, then the name of every file in it.
@@ -40,6 +41,13 @@ void write_file(const fs::path& path, const std::string& bytes) {
   file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   file.close();
   if (!file) disk_error(path, std::string("cannot be written: ") + std::strerror(errno));
+}
+
+void write_all(const fs::path& folder, const Files& files, std::set<std::string>& names) {
+  for (const auto& [name, bytes] : files) {
+    write_file(folder / name, bytes);
+    names.insert(name);
+  }
 }
 
 std::vector<Emitter> chosen_emitters(const std::vector<std::string>& formats) {
@@ -145,6 +153,39 @@ std::string marker_text(const std::set<std::string>& names) {
   return text;
 }
 
+/// Throws for a format that is nothing without a figure that cannot be made.
+void refuse_undrawn(const std::vector<Emitter>& chosen, FigureFiles kind, const std::string& problem) {
+  if (problem.empty()) return;
+  for (const Emitter& emitter : chosen) {
+    if (!emitter.needs_drawn || emitter.figures < kind) continue;
+    complain("--format", fmt::format("'{}' needs figures that were not drawn: {}", emitter.format, problem),
+             fmt::format("without '{}' the report has their data and programs", emitter.format));
+  }
+}
+
+/// Writes what the formats need of figures/ under `folder`, and adds to `names`.
+reports::RenderedFigures write_figures(const reports::Report& report, const std::vector<Emitter>& chosen,
+                                       const fs::path& folder, const WriteOptions& options,
+                                       std::set<std::string>& names) {
+  FigureFiles most = FigureFiles::none;
+  for (const Emitter& emitter : chosen)
+    most = std::max(most, emitter.figures);
+  reports::RenderedFigures rendered;
+  if (most == FigureFiles::none) return rendered;
+  write_all(folder, reports::emit_figure_sources(report), names);
+  if (most == FigureFiles::sources) return rendered;
+  const std::vector<std::string> ids = figure_ids(report);
+  rendered = reports::render_figures(folder / "figures", ids, options.gnuplot);
+  refuse_undrawn(chosen, FigureFiles::svg, rendered.problem);
+  for (const auto& [id, svg] : rendered.svg)
+    names.insert("figures/" + id + ".svg");
+  if (most == FigureFiles::svg) return rendered;
+  refuse_undrawn(chosen, FigureFiles::pdf, reports::convert_figures(folder / "figures", ids, options.rsvg_convert));
+  for (const std::string& id : ids)
+    names.insert("figures/" + id + ".pdf");
+  return rendered;
+}
+
 }  // namespace
 
 WrittenReport write_report(const reports::Report& report, const fs::path& folder, const WriteOptions& options) {
@@ -157,25 +198,16 @@ WrittenReport write_report(const reports::Report& report, const fs::path& folder
   const fs::path hidden = "." + target.filename().string() + ".attest-" + std::to_string(getpid());
   const Staging staging(target.parent_path() / hidden);
   std::set<std::string> names;
-  const auto write_all = [&](const Files& files) {
-    for (const auto& [name, bytes] : files) {
-      write_file(staging.path() / name, bytes);
-      names.insert(name);
-    }
-  };
-  write_all(reports::emit_figure_sources(report));
-  const std::vector<std::string> ids = figure_ids(report);
-  const reports::RenderedFigures rendered = reports::render_figures(staging.path() / "figures", ids, options.gnuplot);
-  for (const auto& [id, svg] : rendered.svg)
-    names.insert("figures/" + id + ".svg");
+  const reports::RenderedFigures rendered = write_figures(report, chosen, staging.path(), options, names);
   for (const Emitter& emitter : chosen)
-    write_all(emitter.emit(report, rendered));
+    write_all(staging.path(), emitter.emit(report, rendered), names);
   write_file(staging.path() / marker, marker_text(names));
   put_in_place(staging.path(), target);
 
   WrittenReport written;
   written.figure_problem = rendered.problem;
-  for (const char* first : {"report.html", "report.md", "report.json", "records.jsonl", "csv", "figures"}) {
+  for (const char* first :
+       {"report.html", "report.md", "latex/main.tex", "report.json", "records.jsonl", "csv", "figures"}) {
     if (fs::exists(target / first)) written.files.push_back(folder / first);
   }
   return written;

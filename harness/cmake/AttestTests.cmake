@@ -61,6 +61,10 @@ add_test(NAME defects_slow
   COMMAND test_defects --run_test=defects/no_right_kernel_is_rejected_in_1000_runs --report_level=short --color_output=no)
 set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 
+# Reports compiled by LaTeX.
+add_test(NAME golden_slow COMMAND test_golden --run_test=latex_slow --report_level=short --color_output=no)
+set_tests_properties(golden_slow PROPERTIES TIMEOUT 1200 LABELS slow)
+
 # The contract once more for each narrower instruction set, forced; it runs with the widest one by itself.
 foreach(isa portable avx2)
   add_test(NAME contract_${isa} COMMAND test_contract --report_level=short --color_output=no)

@@ -3,12 +3,14 @@
 
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
 #include <clocale>
 #include <cstdlib>
 #include <fstream>
 #include <locale>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "harness/core/error.hpp"
 #include "reports/build.hpp"
@@ -31,7 +33,7 @@ std::map<std::string, std::string> tree(const fs::path& folder) {
   return files;
 }
 
-const WriteOptions undrawn{.formats = {"md", "html", "csv", "json"}, .gnuplot = "no-such-gnuplot"};
+const WriteOptions undrawn{.formats = {"md", "html", "csv", "json"}, .gnuplot = "no-such-gnuplot", .rsvg_convert = ""};
 
 /// Writes numbers as no text format may: 1.234,5.
 struct OddNumbers : std::numpunct<char> {
@@ -133,17 +135,72 @@ BOOST_AUTO_TEST_CASE(a_file_in_the_place_of_the_folder_and_an_unknown_format_are
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "r") << "a file";
   BOOST_CHECK_THROW(write_report(build_report(one_cell()), folder.path() / "r", undrawn), Error);
-  BOOST_CHECK_EXCEPTION(
-      write_report(build_report(one_cell()), folder.path() / "s", {.formats = {"docx"}, .gnuplot = "x"}), Error,
-      [](const Error& error) { return std::string(error.what()).find("md, html, csv, json") != std::string::npos; });
+  BOOST_CHECK_EXCEPTION(write_report(build_report(one_cell()), folder.path() / "s",
+                                     {.formats = {"docx"}, .gnuplot = "x", .rsvg_convert = ""}),
+                        Error, [](const Error& error) {
+                          return std::string(error.what()).find("md, html, latex, csv, json, gnuplot, svg, pdf") !=
+                                 std::string::npos;
+                        });
   BOOST_TEST(!fs::exists(folder.path() / "s"));
 }
 
 BOOST_AUTO_TEST_CASE(only_the_formats_asked_for_are_written) {
   const TemporaryFolder folder;
-  write_report(build_report(one_cell()), folder.path() / "r", {.formats = {"csv"}, .gnuplot = "no-such-gnuplot"});
-  BOOST_TEST(!fs::exists(folder.path() / "r/report.html"));
-  BOOST_TEST(fs::exists(folder.path() / "r/csv/cells.csv"));
+  const auto top_of = [&](const std::string& format) {
+    const fs::path report = folder.path() / format;
+    write_report(build_report(small_sweep()), report,
+                 {.formats = {format}, .gnuplot = "no-such-gnuplot", .rsvg_convert = "no-such-program"});
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(report))
+      names.insert(entry.path().filename().string());
+    return names;
+  };
+  BOOST_TEST((top_of("csv") == std::set<std::string>{".attest-report", "csv"}));
+  BOOST_TEST((top_of("json") == std::set<std::string>{".attest-report", "records.jsonl", "report.json"}));
+  BOOST_TEST((top_of("latex") == std::set<std::string>{".attest-report", "latex"}));
+  BOOST_TEST((top_of("gnuplot") == std::set<std::string>{".attest-report", "figures"}));
+  for (const auto& [name, bytes] : tree(folder.path() / "gnuplot/figures"))
+    BOOST_TEST((name.substr(name.size() - 3) == ".gp" || name.substr(name.size() - 4) == ".tsv"), name);
+}
+
+BOOST_AUTO_TEST_CASE(a_format_of_drawn_figures_names_the_package_that_is_missing_and_writes_nothing) {
+  const TemporaryFolder folder;
+  const auto message = [&](const WriteOptions& options) {
+    try {
+      write_report(build_report(small_sweep()), folder.path() / "r", options);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string("no error");
+  };
+  const std::string svg =
+      message({.formats = {"md", "svg"}, .gnuplot = "no-such-gnuplot", .rsvg_convert = "no-such-rsvg"});
+  BOOST_TEST(
+      svg ==
+      "--format: 'svg' needs figures that were not drawn: no-such-gnuplot is not there; install the Debian package "
+      "gnuplot-nox; without 'svg' the report has their data and programs");
+  const std::string pdf = message({.formats = {"pdf"}, .gnuplot = "gnuplot", .rsvg_convert = "no-such-rsvg"});
+  BOOST_TEST(pdf.find("no-such-rsvg is not there; install the Debian package librsvg2-bin") != std::string::npos, pdf);
+  BOOST_TEST(!fs::exists(folder.path() / "r"));
+}
+
+BOOST_AUTO_TEST_CASE(every_figure_is_a_pdf_with_the_same_bytes_each_time) {
+  const TemporaryFolder folder;
+  for (const char* name : {"first", "second"}) {
+    write_report(build_report(small_sweep()), folder.path() / name,
+                 {.formats = {"pdf"}, .gnuplot = "gnuplot", .rsvg_convert = "rsvg-convert"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // a second later: no time stamp may tell
+  }
+  const auto first = tree(folder.path() / "first/figures");
+  BOOST_TEST((first == tree(folder.path() / "second/figures")));
+  long programs = 0;
+  long pages = 0;
+  for (const auto& [name, bytes] : first) {
+    programs += name.substr(name.size() - 3) == ".gp" ? 1 : 0;
+    pages += name.substr(name.size() - 4) == ".pdf" && bytes.substr(0, 5) == "%PDF-" ? 1 : 0;
+  }
+  BOOST_TEST(programs > 0);
+  BOOST_TEST(pages == programs);
 }
 
 BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_an_error_of_the_disk) {

@@ -1,0 +1,79 @@
+// LaTeX: a main.tex that compiles as it is, and one file a table and a figure for a paper to \input.
+#include <fmt/format.h>
+
+#include "reports/emit.hpp"
+#include "reports/latex_figure.hpp"
+#include "reports/latex_style.hpp"
+#include "reports/latex_table.hpp"
+#include "reports/latex_text.hpp"
+
+namespace attest::reports {
+namespace {
+
+/// A table with more rows is for a program, not for paper: the page names the files that hold it.
+constexpr std::size_t most_printed_rows = 80;
+
+std::string head(const Report& report) {
+  std::string text = "\\begin{center}\n{\\LARGE " + escape_latex(report.title) + "\\par}\n";
+  if (!report.subtitle.empty()) text += "\\smallskip " + escape_latex(report.subtitle) + "\\par\n";
+  text += "\\end{center}\n\\noindent\\attestclaim{" + escape_latex(report.headline) + "}\n\n";
+  std::string counts;
+  for (const VerdictCount& verdict : report.verdicts) {
+    counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", verdict.count, escape_latex(verdict.status.word));
+  }
+  if (!counts.empty()) text += "\\noindent Cells: " + counts + ".\n\n";
+  if (!report.facts.empty()) text += latex_pairs(report.facts);
+  return text;
+}
+
+std::string paragraph_text(const Paragraph& paragraph) {
+  const std::string set = escape_latex(paragraph.text);
+  return "\\par\\noindent " + (paragraph.claim ? "\\attestclaim{" + set + "}" : set) + "\\par\n\n";
+}
+
+std::string too_long(const Table& table) {
+  return fmt::format(
+      "\\par\\noindent\\attesttitle{{{}.}} Its {} rows are too many for these pages; they are in "
+      "\\attestcode{{{}}}, and as numbers in \\attestcode{{{}}}.\\par\n\n",
+      escape_latex(table.title), table.rows.size(), escape_latex("tables/" + table.id + ".tex", true),
+      escape_latex("data/" + table.id + ".csv", true));
+}
+
+}  // namespace
+
+Files emit_latex(const Report& report, const RenderedFigures& figures) {
+  Files files = {{"latex/attest.sty", latex_style()}};
+  std::string text =
+      "% Compile in this folder: latexmk -pdf main.tex\n"
+      "\\documentclass[10pt]{article}\n\\usepackage[page]{attest}\n\\begin{document}\n" +
+      head(report);
+  Files csv;
+  for (const Section& section : report.sections) {
+    text += "\n\\section{" + escape_latex(section.title) + "}\n";
+    for (const Block& block : section.blocks) {
+      if (const auto* paragraph = std::get_if<Paragraph>(&block)) {
+        text += paragraph_text(*paragraph);
+      } else if (const auto* figure = std::get_if<Figure>(&block)) {
+        for (auto& [name, bytes] : latex_figure(*figure, report.kernels))
+          files["latex/figures/" + name] = std::move(bytes);
+        text += "\\input{figures/" + figure->id + "}\n";
+      } else {
+        const auto& table = std::get<Table>(block);
+        if (table.rows.empty()) continue;
+        files["latex/tables/" + table.id + ".tex"] = latex_table(table);
+        if (table.rows.size() <= most_printed_rows) {
+          text += "\\input{tables/" + table.id + "}\n";
+          continue;
+        }
+        if (csv.empty()) csv = emit_csv(report, figures);
+        files["latex/data/" + table.id + ".csv"] = csv.at("csv/" + table.id + ".csv");
+        text += too_long(table);
+      }
+    }
+  }
+  if (!report.provenance.empty()) text += "\n\\section{Provenance}\n" + latex_pairs(report.provenance);
+  files["latex/main.tex"] = text + "\\end{document}\n";
+  return files;
+}
+
+}  // namespace attest::reports

@@ -1,0 +1,177 @@
+#include "reports/latex_figure.hpp"
+
+#include <algorithm>
+#include <array>
+#include <fmt/format.h>
+
+#include "reports/figure_layout.hpp"
+#include "reports/format.hpp"
+#include "reports/latex_style.hpp"
+#include "reports/latex_text.hpp"
+#include "reports/palette.hpp"
+
+namespace attest::reports {
+namespace {
+
+/// Centimetres; the widest row, with its labels, is as wide as the text of main.tex.
+struct Grid {
+  int columns = 1;
+  double pitch = 0;  // from one panel to the next
+  double width = 0;  // of the axes alone
+  double height = 0;
+  double rise = 0;  // from one row to the next
+};
+
+Grid grid_of(const Figure& figure) {
+  const int columns = panel_columns(figure);
+  if (columns == 1) return {.columns = 1, .pitch = 16, .width = 12, .height = 6.6, .rise = 9};
+  if (columns == 2) return {.columns = 2, .pitch = 8.3, .width = 6.5, .height = 4.9, .rise = 7.4};
+  return {.columns = 3, .pitch = 5.55, .width = 3.85, .height = 3.9, .rise = 6.5};
+}
+
+/// gnuplot's numbers of marks and dashes by the names that pgfplots has for them.
+std::string style_keys(const LineStyle& style) {
+  static constexpr std::array<const char*, 15> marks = {"+",         "x",       "asterisk", "square",    "square*",
+                                                        "o",         "*",       "triangle", "triangle*", "triangle",
+                                                        "triangle*", "diamond", "diamond*", "pentagon",  "pentagon*"};
+  static constexpr std::array<const char*, 5> dashes = {"solid", "dashed", "dotted", "dash dot", "dash dot dot"};
+  const bool upside_down = style.mark == 10 || style.mark == 11;
+  return fmt::format("{},{},mark={},mark options={{solid{}}}", latex_colour(style),
+                     dashes[static_cast<std::size_t>(style.dash - 1)], marks[static_cast<std::size_t>(style.mark - 1)],
+                     upside_down ? ",rotate=180" : "");
+}
+
+std::string number(double value) {
+  return fmt::format("{:.6g}", value);
+}
+
+std::string ticks(const AxisLayout& layout, char axis) {
+  std::string major;
+  std::string labels;
+  std::string minor;
+  for (const auto& [value, label] : layout.ticks) {
+    std::string& list = label.empty() ? minor : major;
+    list += (list.empty() ? "" : ",") + number(value);
+    if (!label.empty()) labels += (labels.empty() ? "{" : ",{") + escape_latex(label) + "}";
+  }
+  std::string text = fmt::format("{0}tick={{{1}}},{0}ticklabels={{{2}}}", axis, major, labels);
+  if (!minor.empty()) text += fmt::format(",minor {}tick={{{}}}", axis, minor);
+  return text;
+}
+
+bool has_intervals(const Series& series) {
+  return std::any_of(series.points.begin(), series.points.end(),
+                     [](const Point& point) { return point.y && point.interval; });
+}
+
+/// Columns x1 y1 [minus1 plus1] x2 ...: each series has its own, filled up with nan, which pgfplots leaves out.
+std::string panel_data(const Panel& panel) {
+  std::string names;
+  std::vector<std::vector<std::string>> columns;
+  std::size_t rows = 0;
+  for (std::size_t i = 0; i < panel.series.size(); ++i) {
+    const Series& series = panel.series[i];
+    const bool intervals = has_intervals(series);
+    names += fmt::format("# {}: {}\n", i + 1, slug(series.name));
+    std::vector<std::string> x = {fmt::format("x{}", i + 1)};
+    std::vector<std::string> y = {fmt::format("y{}", i + 1)};
+    std::vector<std::string> minus = {fmt::format("minus{}", i + 1)};
+    std::vector<std::string> plus = {fmt::format("plus{}", i + 1)};
+    for (const Point& point : series.points) {
+      if (!point.y) continue;
+      const Interval interval = point.interval.value_or(Interval{*point.y, *point.y});
+      x.push_back(exact_number(point.x));
+      y.push_back(exact_number(*point.y));
+      minus.push_back(exact_number(std::max(0.0, *point.y - interval.low)));
+      plus.push_back(exact_number(std::max(0.0, interval.high - *point.y)));
+    }
+    rows = std::max(rows, x.size());
+    columns.push_back(std::move(x));
+    columns.push_back(std::move(y));
+    if (!intervals) continue;
+    columns.push_back(std::move(minus));
+    columns.push_back(std::move(plus));
+  }
+  std::string text = names;
+  for (std::size_t row = 0; row < rows; ++row) {
+    for (std::size_t column = 0; column < columns.size(); ++column)
+      text += (column == 0 ? "" : "\t") + (row < columns[column].size() ? columns[column][row] : "nan");
+    text += "\n";
+  }
+  return text;
+}
+
+std::string plot(const Figure& figure, const Series& series, int panel, std::size_t index,
+                 const std::vector<std::string>& kernels) {
+  const std::string errors =
+      has_intervals(series) ? fmt::format(",y error minus=minus{0},y error plus=plus{0}", index) : "";
+  return fmt::format("\\addplot+[{}] table[x=x{},y=y{}{}] {{\\attestfolder/figures/{}_{}.tsv}};\n",
+                     style_keys(line_style(series.kernel, kernels)), index, index, errors, figure.id, panel);
+}
+
+/// The statuses of points without a figure, a line a series, inside the panel at its top.
+std::string words(const Figure& figure, const Panel& panel, const AxisLayout& x,
+                  const std::vector<std::string>& kernels) {
+  std::string text;
+  int line = 0;
+  for (const Series& series : panel.series) {
+    bool any = false;
+    for (const Point& point : series.points) {
+      if (point.y) continue;
+      any = true;
+      text += fmt::format(
+          "\\node[anchor={},inner xsep=0pt] at ({{axis cs:{},1}}|-{{rel axis cs:0,{:.3f}}}) "
+          "{{\\attestword{{{}}}{{{}}}}};\n",
+          word_runs_right(figure.x, x, point.x) ? "west" : "east", number(point.x), 0.965 - 0.065 * line,
+          latex_colour(line_style(series.kernel, kernels)), escape_latex(point.status));
+    }
+    line += any ? 1 : 0;
+  }
+  return text;
+}
+
+std::string panel_text(const Figure& figure, const Panel& panel, const Grid& grid, int position,
+                       const std::vector<std::string>& kernels) {
+  const AxisLayout x = x_layout(figure, panel, static_cast<int>(grid.width / 0.75));
+  const AxisLayout y = y_layout(figure, panel, word_lines(panel));
+  const auto mode = [](const Axis& axis) { return axis.scale == Scale::linear ? "linear" : "log"; };
+  std::string text = fmt::format(
+      "\\begin{{axis}}[attest axis,at={{({:.2f}cm,{:.2f}cm)}},width={:.2f}cm,height={:.2f}cm,\n"
+      "  title={{{}}},title style={{text width={:.2f}cm}},xlabel={{{}}},ylabel={{{}}},\n"
+      "  xmode={},ymode={},xmin={},xmax={},ymin={},ymax={},\n  {},\n  {}]\n",
+      grid.pitch * (position % grid.columns), -grid.rise * (position / grid.columns), grid.width, grid.height,
+      escape_latex(panel.title), grid.width, escape_latex(axis_label(figure.x)),
+      position % grid.columns == 0 ? escape_latex(axis_label(figure.y)) : "", mode(figure.x), mode(figure.y),
+      number(x.low), number(x.high), number(y.low), number(y.high), ticks(x, 'x'), ticks(y, 'y'));
+  for (std::size_t i = 0; i < panel.series.size(); ++i) {
+    const Series& series = panel.series[i];
+    if (std::any_of(series.points.begin(), series.points.end(), [](const Point& point) { return point.y.has_value(); }))
+      text += plot(figure, series, position + 1, i + 1, kernels);
+  }
+  return text + words(figure, panel, x, kernels) + "\\end{axis}\n";
+}
+
+}  // namespace
+
+Files latex_figure(const Figure& figure, const std::vector<std::string>& kernels) {
+  const Grid grid = grid_of(figure);
+  Files files;
+  std::string text = "\\begin{attestfigure}\n\\attestlegend{%\n";
+  for (const LegendEntry& entry : legend_entries(figure, kernels)) {
+    text += fmt::format("\\attestkey{{{}}}{{{}}}\n", style_keys(line_style(entry.kernel, kernels)),
+                        escape_latex(entry.name, true));
+  }
+  text += "}\n\\begin{attestpicture}\n";
+  for (std::size_t i = 0; i < figure.panels.size(); ++i) {
+    text += panel_text(figure, figure.panels[i], grid, static_cast<int>(i), kernels);
+    files[fmt::format("{}_{}.tsv", figure.id, i + 1)] = panel_data(figure.panels[i]);
+  }
+  const std::string caption = figure.caption.empty() ? "" : " " + escape_latex(figure.caption);
+  files[figure.id + ".tex"] = text + fmt::format(
+                                         "\\end{{attestpicture}}\n\\caption{{\\attesttitle{{{}.}}{}}}\n"
+                                         "\\label{{fig:{}}}\n\\end{{attestfigure}}\n",
+                                         escape_latex(figure.title), caption, figure.id);
+  return files;
+}
+
+}  // namespace attest::reports

@@ -1,0 +1,192 @@
+// What TeX gives a meaning, and what its fonts lack, is data in LaTeX too; and a printed page, compiled, has no warning
+// that changes it. The names hold every character that would break a table or a figure.
+#include <boost/test/unit_test.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include "reports/build.hpp"
+#include "reports/latex_text.hpp"
+#include "reports/write.hpp"
+#include "tests/golden/sample_records.hpp"
+#include "tests/golden/support.hpp"
+
+namespace attest::golden {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Every character of TeX in the names of kernels, models and reasons, in the title, and characters beyond ASCII.
+ReportInput names_of_tex() {
+  ReportInput input = small_sweep();
+  input.title = R"(50% of {$x_1^2$} & #7 ~ \end{document} "quoted" `x' -- é 中 μ)";
+  for (CellRecord& cell : input.cells) {
+    if (cell.key.kernel == "standard/cpu_naive") cell.key.kernel = R"(a\b{c}$d&e/#f_g^h~i%j)";
+    if (!cell.verdict.has_passed()) cell.verdict.reason = "\\input{/etc/passwd}\n\n\t}{ %$ é中\xff";
+  }
+  input.models[0].name = "^^41 \\par {";
+  input.models[0].source = "https://example.org/a_very_long_path/that~has%20no/place#to-break?in=it&goes=on";
+  return input;
+}
+
+/// Braces that are open at the end, backslashed ones apart; -1000 where one is closed that was not open.
+long open_braces(const std::string& text) {
+  long depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (text[i] == '{') {
+      ++depth;
+    } else if (text[i] == '}' && --depth < 0) {
+      return -1000;
+    }
+  }
+  return depth;
+}
+
+BOOST_AUTO_TEST_SUITE(latex)
+
+BOOST_AUTO_TEST_CASE(every_character_that_tex_gives_a_meaning_is_replaced) {
+  struct Case {
+    const char* text;
+    const char* tex;
+    const char* code;  // in the fixed-width face
+  };
+  for (const auto& [text, tex, code] : std::initializer_list<Case>{{"\\", "$\\backslash$", "\\char\"5C{}"},
+                                                                   {"{", "\\{", "\\char\"7B{}"},
+                                                                   {"}", "\\}", "\\char\"7D{}"},
+                                                                   {"$", "\\$", "\\char\"24{}"},
+                                                                   {"&", "\\&", "\\&"},
+                                                                   {"#", "\\#", "\\#"},
+                                                                   {"%", "\\%", "\\%"},
+                                                                   {"_", "\\_", "\\char\"5F{}"},
+                                                                   {"^", "\\^{}", "\\char\"5E{}"},
+                                                                   {"~", "\\~{}", "\\char\"7E{}"},
+                                                                   {"<", "$<$", "<"},
+                                                                   {">", "$>$", ">"},
+                                                                   {"|", "$|$", "|"},
+                                                                   {"é", "é", "é"},
+                                                                   {"µ", "$\\mu$", "$\\mu$"},
+                                                                   {"²", "$^2$", "$^2$"},
+                                                                   {"中", "{[}U+4E2D{]}", "{[}U+4E2D{]}"}}) {
+    BOOST_TEST(reports::escape_latex(text) == tex);
+    BOOST_TEST(reports::escape_latex(text, true) == code);
+  }
+  BOOST_TEST(reports::escape_latex("a\nb\tc") == "a b c");
+  BOOST_TEST(reports::escape_latex("\xff") == "{[}U+FFFD{]}");
+}
+
+BOOST_AUTO_TEST_CASE(in_code_no_two_characters_become_one) {
+  for (const char* pair : {"--", "''", "``", "?`", "!`", ",,"}) {
+    const std::string tex = reports::escape_latex(pair, true);
+    BOOST_TEST(tex.find(pair) == std::string::npos, tex);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(numbers_have_powers_of_ten_and_a_minus_sign) {
+  using reports::NumberFormat;
+  BOOST_TEST(reports::latex_number(-1.25e-7, {NumberFormat::Style::scientific, 2}) == "$-1.25{\\times}10^{-7}$");
+  BOOST_TEST(reports::latex_number(3e10, {NumberFormat::Style::scientific, 0}) == "$3{\\times}10^{10}$");
+  BOOST_TEST(reports::latex_number(-0.5, {NumberFormat::Style::fixed, 1}) == "$-$0.5");
+  BOOST_TEST(reports::latex_number(2.5e-6, {NumberFormat::Style::seconds, 3}) == "2.50\\,$\\mu$s");
+}
+
+BOOST_AUTO_TEST_CASE(no_name_opens_a_group_a_comment_or_a_command) {
+  for (const ReportInput& input : {names_of_tex(), hostile_names(), sample_sweep(), emulated_sweep(), ReportInput{}}) {
+    const reports::Files files = emit_latex(build_report(input), {});
+    for (const auto& [name, text] : files) {
+      if (name.substr(name.size() - 4) != ".tex") continue;
+      BOOST_TEST(open_braces(text) == 0, name);
+      std::istringstream lines(text);
+      std::string line;
+      while (std::getline(lines, line)) {
+        for (std::size_t i = line.find('%'); i != std::string::npos; i = line.find('%', i + 1)) {
+          const bool ours = i == 0 || i + 1 == line.size();  // a comment of the emitter, or the end of its line
+          BOOST_TEST((ours || line[i - 1] == '\\'), name << ": " << line);
+        }
+      }
+      for (const char* command : {"\\input{/etc", "\\end{document} ", "\\par {", "^^41"})
+        BOOST_TEST(text.find(command) == std::string::npos, name << " holds " << command);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_table_of_many_rows_is_a_file_of_its_own_and_the_page_names_it) {
+  ReportInput input;
+  for (int i = 1; i <= 81; ++i)
+    input.cells.push_back(timed_cell("standard/cpu_naive", "b1 hq8 sq" + std::to_string(i) + " d64 f32", 1e-4 * i));
+  const reports::Files files = emit_latex(build_report(input), {});
+  const std::string& page = files.at("latex/main.tex");
+  BOOST_TEST(page.find("\\input{tables/cells}") == std::string::npos);
+  BOOST_TEST(page.find("Its 81 rows are too many for these pages; they are in \\attestcode{tables/") !=
+             std::string::npos);
+  BOOST_TEST(files.count("latex/tables/cells.tex") == 1U);
+  BOOST_TEST(files.at("latex/data/cells.csv") == emit_csv(build_report(input), {}).at("csv/cells.csv"));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+// Run by ctest under the label slow: latexmk takes ten seconds a report.
+BOOST_AUTO_TEST_SUITE(latex_slow, *boost::unit_test::disabled())
+
+/// Compiles `document` in `folder` and looks for warnings that change the page.
+void check_compiles(const fs::path& folder, const std::string& document) {
+  const std::string command = "cd '" + folder.string() + "' && latexmk -pdf -interaction=nonstopmode -halt-on-error " +
+                              document + ".tex >latexmk.out 2>&1 </dev/null";
+  const int status = std::system(command.c_str());
+  BOOST_TEST(status == 0, "latexmk fails (Debian packages latexmk, texlive-latex-recommended, texlive-pictures):\n"
+                              << read_bytes(folder / "latexmk.out"));
+  const std::string log = read_bytes(folder / (document + ".log"));
+  BOOST_TEST(log.find("Output written on") != std::string::npos);
+  const std::regex overfull(R"(Overfull \\[hv]box \(([0-9.]+)pt[^\n]*)");
+  for (std::sregex_iterator match(log.begin(), log.end(), overfull), end; match != end; ++match)
+    BOOST_TEST(std::stod((*match)[1]) <= 1.0, match->str());
+  const std::regex warning(R"([^\n]*(Missing character|undefined|multiply defined|Float too large|Reference)[^\n]*)");
+  for (std::sregex_iterator match(log.begin(), log.end(), warning), end; match != end; ++match)
+    BOOST_TEST(false, match->str());
+}
+
+BOOST_AUTO_TEST_CASE(reports_compile_without_a_warning_that_changes_the_page) {
+  const std::pair<const char*, ReportInput> inputs[] = {{"sample", sample_sweep()},   {"names", names_of_tex()},
+                                                        {"hostile", hostile_names()}, {"emulated", emulated_sweep()},
+                                                        {"failed", all_failed()},     {"empty", ReportInput{}}};
+  for (const auto& [name, input] : inputs) {
+    const TemporaryFolder folder;
+    BOOST_TEST_MESSAGE(name);
+    write_report(build_report(input), folder.path() / "r", {.formats = {"latex"}, .gnuplot = "", .rsvg_convert = ""});
+    check_compiles(folder.path() / "r/latex", "main");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_page_compiled_twice_has_the_same_bytes) {
+  const TemporaryFolder folder;
+  std::string pages[2];
+  for (int i = 0; i < 2; ++i) {
+    const fs::path report = folder.path() / ("report " + std::to_string(i));
+    write_report(build_report(emulated_sweep()), report, {.formats = {"latex"}, .gnuplot = "", .rsvg_convert = ""});
+    check_compiles(report / "latex", "main");
+    pages[i] = read_bytes(report / "latex/main.pdf");
+  }
+  BOOST_TEST((pages[0] == pages[1]));
+}
+
+BOOST_AUTO_TEST_CASE(a_paper_in_two_columns_takes_each_table_and_figure_by_itself) {
+  const TemporaryFolder folder;
+  write_report(build_report(sample_sweep()), folder.path() / "r",
+               {.formats = {"latex"}, .gnuplot = "", .rsvg_convert = ""});
+  fs::copy_file(folder.path() / "r/latex/attest.sty", folder.path() / "attest.sty");
+  std::string text =
+      "\\documentclass[twocolumn]{article}\n\\newcommand{\\attestfolder}{r/latex}\n\\usepackage[float]{attest}\n"
+      "\\begin{document}\nSee Table~\\ref{tab:winners} and Figure~\\ref{fig:time_over_length}.\n";
+  for (const char* name : {"tables/winners", "tables/exponents", "tables/kv_cache", "figures/time_over_length",
+                           "figures/workspace_over_length"})
+    text += std::string("\\input{r/latex/") + name + "}\n";
+  std::ofstream(folder.path() / "paper.tex") << text << "\\end{document}\n";
+  check_compiles(folder.path(), "paper");
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace
+}  // namespace attest::golden
