@@ -14,12 +14,18 @@ reports::Report build_report(const ReportInput& input) {
   reports::fill_head(study, input, report);
   report.sections.push_back(reports::summary_section(study, contests));
   report.sections.push_back(reports::scaling_section(study));
+  if (reports::Section rates = reports::rate_section(study, reports::device_name(input)); !rates.blocks.empty()) {
+    report.sections.push_back(std::move(rates));
+  }
+  report.sections.push_back(reports::roofline_section(study, peaks));
+  report.sections.push_back(reports::speedup_section(study, input.base));
   report.sections.push_back(reports::winners_section(contests));
   report.sections.push_back(reports::growth_section(study));
   report.sections.push_back(reports::accuracy_section(study));
   if (reports::Section approximation = reports::approximation_section(study); !approximation.blocks.empty()) {
     report.sections.push_back(std::move(approximation));
   }
+  report.sections.push_back(reports::tradeoff_section(study));
   if (reports::Section published = reports::published_section(study); !published.blocks.empty()) {
     report.sections.push_back(std::move(published));
   }

@@ -30,12 +30,14 @@ struct ReportInput {
   std::vector<RunRecord> runs;
   std::vector<CacheModel> models;
   std::string verifier_table =
-      {};  ///< text of verifier_table.hpp's kind; empty: the report has no section on the verifier
+      {};                 ///< text of verifier_table.hpp's kind; empty: the report has no section on the verifier
+  std::string base = {};  ///< the kernel that speed-ups are over; empty: the kernel of `standard` timed most often
 };
 
 /// Builds the report: summary, winners by length, scaling, sweeps, accuracy, memory, KV cache, method, cells and
 /// provenance. The result depends on the records alone, not on their order. Throws Error (exit 4) for a record that
-/// holds times although its cell did not pass, and for a record whose problem text is none.
+/// holds times although its cell did not pass, and for a record whose problem text is none; Error (exit 2) for a
+/// base that no record has.
 reports::Report build_report(const ReportInput& input);
 
 }  // namespace attest

@@ -27,6 +27,19 @@ double figure_of(const AccuracyFigures& figures, ErrorKind kind) {
                                       : figures.error_over_bound;
 }
 
+/// Where error over bound is 1, along all of the panel.
+Series limit_line(const Panel& panel) {
+  std::set<double> places;
+  for (const Series& series : panel.series) {
+    for (const Point& point : series.points)
+      places.insert(point.x);
+  }
+  Series line{.name = "the limit", .kernel = "", .points = {}, .draw = Draw::line, .reference = 1};
+  for (const double x : {*places.begin(), *places.rbegin()})
+    line.points.push_back({.x = x, .y = 1, .interval = {}, .status = "passed"});
+  return line;
+}
+
 /// One panel a type, one line a kernel: the largest figure of all its passed cells at that length.
 Figure error_figure(const Study& study, ErrorKind kind, const std::string& id, const std::string& title,
                     const std::string& label) {
@@ -58,6 +71,7 @@ Figure error_figure(const Study& study, ErrorKind kind, const std::string& id, c
       }
       if (!series.points.empty()) panel.series.push_back(std::move(series));
     }
+    if (kind == ErrorKind::over_bound && !panel.series.empty()) panel.series.push_back(limit_line(panel));
     if (!panel.series.empty()) figure.panels.push_back(std::move(panel));
   }
   return figure;
@@ -146,6 +160,53 @@ Table accuracy_table(const Study& study) {
   return table;
 }
 
+/// As FlashAttention-3 prints it: one row a kernel and kind of inputs, one column a type, the least of a column in
+/// bold.
+Table rmse_table(const Study& study) {
+  Table table{
+      .id = "rmse",
+      .title = "RMSE by kernel and type",
+      .note =
+          "The largest over the kernel's passed cells of that type and those inputs, against double precision; "
+          "the least of each type and inputs is bold. Kernels need not have run the same problems: the table of "
+          "every cell says which.",
+      .columns = {text_column("kernel"), text_column("inputs")},
+      .rows = {},
+      .collapsed = false};
+  std::map<std::pair<std::string, std::string>, std::map<std::string, double>> rows;
+  std::map<std::pair<std::string, std::string>, double> least;  // by inputs and type
+  std::set<std::string> types;
+  for (const View& view : study.views) {
+    const AccuracyFigures* figures = view.passed() ? main_output(view) : nullptr;
+    if (figures == nullptr) continue;
+    const std::string type(name_of(view.problem.dtype));
+    types.insert(type);
+    double& worst = rows[{view.record->key.inputs, view.record->key.kernel}][type];
+    worst = std::max(worst, figures->rmse);
+  }
+  for (const std::string& type : types)
+    table.columns.push_back(number_column(type, error_format));
+  for (const auto& [names, by_type] : rows) {
+    for (const auto& [type, value] : by_type) {
+      const auto place = least.emplace(std::pair(names.first, type), value).first;
+      place->second = std::min(place->second, value);
+    }
+  }
+  for (const auto& [names, by_type] : rows) {
+    std::vector<Entry> row = {code_entry(names.second), text_entry(names.first)};
+    for (const std::string& type : types) {
+      const auto found = by_type.find(type);
+      if (found == by_type.end()) {
+        row.emplace_back(Missing{});
+      } else {
+        row.emplace_back(Number{.value = found->second, .strong = found->second <= least.at({names.first, type})});
+      }
+    }
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
 Table output_table(const Study& study) {
   Table table{
       .id = "accuracy_cells",
@@ -196,6 +257,7 @@ Section accuracy_section(const Study& study) {
     section.blocks.emplace_back(
         Paragraph{"No cell passed with outputs that were compared, so there are no errors to show."});
   } else {
+    section.blocks.emplace_back(rmse_table(study));
     section.blocks.emplace_back(std::move(table));
   }
   for (Figure& figure : std::vector<Figure>{

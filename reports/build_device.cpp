@@ -168,12 +168,6 @@ Table resource_table(const Study& study) {
   return table;
 }
 
-std::string moved_group(const Study&, const View& view) {
-  return view.family;
-}
-double moved_place(const View& view) {
-  return view.length;
-}
 void measure_moved(const View& view, Point& point) {
   point.status = "";
   const DeviceCounts* counts = counts_of(view);
@@ -200,14 +194,10 @@ Section device_section(const Study& study) {
       {.id = "bytes_over_length",
        .title = "Bytes moved over length (counted)",
        .caption = "32-byte sectors of global memory that loads, stores and atomics touch, before any cache.",
-       .x = {.label = "sequence length",
-             .unit = "tokens",
-             .scale = Scale::log2,
-             .quantity = Quantity::length,
-             .ticks = {}},
+       .x = length_axis,
        .y = {.label = "bytes moved", .unit = "B", .scale = Scale::log10, .quantity = Quantity::bytes, .ticks = {}},
-       .group = moved_group,
-       .place = moved_place,
+       .group = length_group,
+       .place = length_place,
        .measure = measure_moved,
        .most_panels = 6});
   if (figure.any) section.blocks.emplace_back(std::move(figure.figure));

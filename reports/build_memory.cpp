@@ -104,6 +104,45 @@ Section memory_section(const Study& study) {
   return section;
 }
 
+namespace {
+
+/// Bytes of keys and values a token, in 16 bits, over all layers.
+double token_bytes(const CacheModel& model) {
+  return 2.0 * static_cast<double>(model.layers * model.heads_kv * model.head_dim) * 2;
+}
+
+double group_of(const CacheModel& model) {
+  return static_cast<double>(model.heads_q) / static_cast<double>(std::max<std::int64_t>(model.heads_kv, 1));
+}
+
+Figure cache_figure(const std::vector<CacheModel>& models) {
+  Figure figure{.id = "kv_cache_by_model",
+                .title = "KV cache a token, by model",
+                .caption =
+                    "16-bit keys and values of all layers, counted. MHA: the same model with a key head for every "
+                    "query head.",
+                .x = {.label = "", .unit = "", .scale = Scale::linear, .quantity = Quantity::plain, .ticks = {}},
+                .y = {.label = "KV cache a token",
+                      .unit = "KiB",
+                      .scale = Scale::linear,
+                      .quantity = Quantity::plain,
+                      .ticks = {}},
+                .panels = {{.title = "", .series = {}}}};
+  Series own{.name = "as it is", .kernel = "", .points = {}, .draw = Draw::bars};
+  Series mha{.name = "as MHA", .kernel = "", .points = {}, .draw = Draw::bars, .reference = 1};
+  for (const CacheModel& model : models) {
+    const auto x = static_cast<double>(figure.x.categories.size());
+    figure.x.categories.push_back(model.name);
+    own.points.push_back({.x = x, .y = token_bytes(model) / 1024, .interval = {}, .status = "passed"});
+    mha.points.push_back(
+        {.x = x, .y = token_bytes(model) * group_of(model) / 1024, .interval = {}, .status = "passed"});
+  }
+  figure.panels.front().series = {std::move(own), std::move(mha)};
+  return figure;
+}
+
+}  // namespace
+
 Section cache_section(const std::vector<CacheModel>& models) {
   Section section{.id = "kv_cache_section", .title = "KV cache", .blocks = {}};
   Table table{
@@ -123,7 +162,7 @@ Section cache_section(const std::vector<CacheModel>& models) {
       .rows = {},
       .collapsed = false};
   for (const CacheModel& model : models) {
-    const double token = 2.0 * static_cast<double>(model.layers * model.heads_kv * model.head_dim) * 2;
+    const double token = token_bytes(model);
     const auto length = static_cast<double>(model.length);
     const auto window = static_cast<double>(model.window_keys);
     std::vector<Entry> row = {code_entry(model.name), number_entry(static_cast<double>(model.layers)),
@@ -144,8 +183,7 @@ Section cache_section(const std::vector<CacheModel>& models) {
     } else {
       row.emplace_back(Missing{"no window"});
     }
-    const double group =
-        static_cast<double>(model.heads_q) / static_cast<double>(std::max<std::int64_t>(model.heads_kv, 1));
+    const double group = group_of(model);
     row.push_back(number_entry(token * group));
     row.push_back(number_entry(group));
     row.push_back(text_entry(model.note));
@@ -155,6 +193,7 @@ Section cache_section(const std::vector<CacheModel>& models) {
   if (table.rows.empty()) {
     section.blocks.emplace_back(Paragraph{"No model presets were given."});
   } else {
+    section.blocks.emplace_back(cache_figure(models));
     section.blocks.emplace_back(std::move(table));
   }
   return section;

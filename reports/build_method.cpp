@@ -195,6 +195,16 @@ std::optional<Peaks> last_peaks(const ReportInput& input) {
   return std::nullopt;
 }
 
+std::string device_name(const ReportInput& input) {
+  const std::string unknown = "unknown processor";
+  if (input.runs.empty()) return unknown;
+  const Json provenance = Json::parse(input.runs.back().provenance, nullptr, false);
+  const Json::json_pointer place("/machine/cpu_model");
+  return provenance.is_object() && provenance.contains(place) && provenance[place].is_string()
+             ? provenance[place].get<std::string>()
+             : unknown;
+}
+
 Pairs provenance_pairs(const ReportInput& input) {
   Pairs pairs;
   if (input.runs.empty()) return pairs;

@@ -1,6 +1,7 @@
 // The sections of a report, each built from the study alone.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,20 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
 
 /// One table a family: length, fastest kernel, time, runner-up, ratio; and where one overtakes another.
 Section winners_section(const std::vector<FamilyContest>& contests);
+
+/// Rates as bars over the length, in panels of causal and not, by head dim, as the FlashAttention papers print them;
+/// without blocks where no kernel was timed so. `device` is named in the title.
+Section rate_section(const Study& study, const std::string& device);
+
+/// Every timed kernel against `base` (a kernel id; empty: the kernel of `standard` that was timed most often). Throws
+/// Error (exit 2) for a base that the study does not have.
+Section speedup_section(const Study& study, const std::string& base);
+
+/// Rates against the measured peaks, over the operational intensity.
+Section roofline_section(const Study& study, const std::optional<Peaks>& peaks);
+
+/// Error against time, problem by problem.
+Section tradeoff_section(const Study& study);
 
 /// Time, rate, share of the peak and workspace over length; window and head sweeps.
 Section scaling_section(const Study& study);
@@ -73,6 +88,9 @@ Section cells_section(const Study& study, const std::optional<Peaks>& peaks);
 /// The provenance of the last run, flattened to names and values.
 std::vector<std::pair<std::string, std::string>> provenance_pairs(const ReportInput& input);
 
+/// The model of the machine's processor, as the last run recorded it; "unknown processor" where it did not.
+std::string device_name(const ReportInput& input);
+
 /// The measured peaks of the last run that has readable ones.
 std::optional<Peaks> last_peaks(const ReportInput& input);
 
@@ -84,10 +102,10 @@ struct FigurePlan {
   Axis x;
   Axis y;
   /// The group of a view and its place on the x axis; views with an empty group are left out.
-  std::string (*group)(const Study&, const View&) = nullptr;
-  double (*place)(const View&) = nullptr;
+  std::function<std::string(const Study&, const View&)> group = {};
+  std::function<double(const View&)> place = {};
   /// The figure of a view; the point's `x` is filled in already.
-  void (*measure)(const View&, Point&) = nullptr;
+  std::function<void(const View&, Point&)> measure = {};
   std::size_t most_panels = 6;
 };
 
@@ -98,5 +116,19 @@ struct PlannedFigure {
   Figure figure;
 };
 PlannedFigure plan_figure(const Study& study, const FigurePlan& plan);
+
+/// Axes and groups that figures share: the sequence length, and all cells of one family.
+extern const Axis length_axis;
+std::string length_group(const Study& study, const View& view);
+double length_place(const View& view);
+
+/// A cell that was meant to run and gave no figure is a word in the plot.
+void mark_status(const View& view, Point& point);
+
+/// Exact FLOPs over the median, in GFLOP/s, with the interval of the median.
+void measure_rate(const View& view, Point& point);
+
+/// The kernel's name, with a mark where it computes another function than softmax attention of q, k and v.
+std::string legend_name(const View& view);
 
 }  // namespace attest::reports

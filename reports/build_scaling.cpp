@@ -12,17 +12,8 @@
 namespace attest::reports {
 namespace {
 
-const Axis length_axis{
-    .label = "sequence length", .unit = "tokens", .scale = Scale::log2, .quantity = Quantity::length, .ticks = {}};
 const Axis seconds_axis{
     .label = "time (median)", .unit = "s", .scale = Scale::log10, .quantity = Quantity::seconds, .ticks = {}};
-
-std::string length_group(const Study&, const View& view) {
-  return view.family;
-}
-double length_place(const View& view) {
-  return view.length;
-}
 
 /// Cells with a window, grouped by all but its size. The form of the window stays: causal and symmetric ones differ.
 std::string window_group(const Study& study, const View& view) {
@@ -46,14 +37,6 @@ double heads_place(const View& view) {
   return static_cast<double>(view.problem.heads_q);
 }
 
-/// A cell that was meant to run and gave no figure is a word in the plot.
-void mark_status(const View& view, Point& point) {
-  const Outcome outcome = view.record->verdict.outcome;
-  point.status = outcome == Outcome::passed        ? "not timed"
-                 : outcome == Outcome::unsupported ? ""
-                                                   : std::string(name_of(outcome));
-}
-
 void measure_seconds(const View& view, Point& point) {
   if (const TimingSummary* timing = view.timing()) {
     point.y = timing->seconds_median;
@@ -61,17 +44,6 @@ void measure_seconds(const View& view, Point& point) {
       point.interval = Interval{timing->seconds_ci_low, timing->seconds_ci_high};
   } else {
     mark_status(view, point);
-  }
-}
-
-void measure_rate(const View& view, Point& point) {
-  const TimingSummary* timing = view.timing();
-  const double flops = view.record->flops;
-  if (timing == nullptr) return mark_status(view, point);
-  if (!(flops > 0) || !(timing->seconds_median > 0)) return;
-  point.y = flops / timing->seconds_median / 1e9;
-  if (timing->has_interval() && timing->seconds_ci_low > 0) {
-    point.interval = Interval{flops / timing->seconds_ci_high / 1e9, flops / timing->seconds_ci_low / 1e9};
   }
 }
 
@@ -89,21 +61,70 @@ void measure_workspace(const View& view, Point& point) {
   point.y = static_cast<double>(view.record->workspace_bytes_measured);
 }
 
-/// A kernel that computes another function than softmax attention of q, k and v says so in the legend.
-std::string legend_name(const std::vector<const View*>& views, const std::string& kernel) {
-  for (const View* view : views) {
-    if (view->record->key.kernel == kernel && !view->function_class.empty()) return kernel + " (own function)";
-  }
-  return kernel;
-}
-
 /// Adds the figure to the section when the store has data for it.
 void add(const Study& study, const FigurePlan& plan, Section& section) {
   PlannedFigure planned = plan_figure(study, plan);
   if (planned.any) section.blocks.emplace_back(std::move(planned.figure));
 }
 
+/// The peak of the allocator as marks, and the kernel's formula as a line through them.
+void add_predicted(Figure& figure, const Study& study) {
+  for (Panel& panel : figure.panels) {
+    std::map<std::string, std::map<double, double>> predicted;
+    for (const View& view : study.views) {
+      if (view.family != panel.title || !view.passed() || view.record->workspace_bytes_predicted <= 0) continue;
+      predicted[view.record->key.kernel][view.length] = static_cast<double>(view.record->workspace_bytes_predicted);
+    }
+    std::vector<Series> lines;
+    for (Series& series : panel.series) {
+      Series line{.name = series.name + ", predicted", .kernel = series.kernel, .points = {}, .draw = Draw::line};
+      line.in_legend = false;
+      for (const auto& [length, bytes] : predicted[series.kernel])
+        line.points.push_back({.x = length, .y = bytes, .interval = {}, .status = "passed"});
+      lines.push_back(std::move(line));
+    }
+    for (Series& series : panel.series) {
+      series.draw = Draw::marks;
+      lines.push_back(std::move(series));
+    }
+    panel.series = std::move(lines);
+  }
+}
+
 }  // namespace
+
+const Axis length_axis{
+    .label = "sequence length", .unit = "tokens", .scale = Scale::log2, .quantity = Quantity::length, .ticks = {}};
+
+std::string length_group(const Study&, const View& view) {
+  return view.family;
+}
+
+double length_place(const View& view) {
+  return view.length;
+}
+
+void mark_status(const View& view, Point& point) {
+  const Outcome outcome = view.record->verdict.outcome;
+  point.status = outcome == Outcome::passed        ? "not timed"
+                 : outcome == Outcome::unsupported ? ""
+                                                   : std::string(name_of(outcome));
+}
+
+void measure_rate(const View& view, Point& point) {
+  const TimingSummary* timing = view.timing();
+  const double flops = view.record->flops;
+  if (timing == nullptr) return mark_status(view, point);
+  if (!(flops > 0) || !(timing->seconds_median > 0)) return;
+  point.y = flops / timing->seconds_median / 1e9;
+  if (timing->has_interval() && timing->seconds_ci_low > 0) {
+    point.interval = Interval{flops / timing->seconds_ci_high / 1e9, flops / timing->seconds_ci_low / 1e9};
+  }
+}
+
+std::string legend_name(const View& view) {
+  return view.record->key.kernel + (view.function_class.empty() ? "" : " (own function)");
+}
 
 PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
   struct Candidate {
@@ -114,6 +135,7 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
   std::vector<Candidate> candidates;
   for (const auto& [name, views] : group_views(study, [&](const View& view) { return plan.group(study, view); })) {
     std::map<std::string, std::map<double, Point>> by_kernel;
+    std::map<std::string, std::string> names;
     std::set<double> places;
     Candidate candidate{.panel = {.title = name, .series = {}}};
     for (const View* view : views) {
@@ -126,10 +148,11 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
       candidate.figures += point.y ? 1 : 0;
       candidate.longest = std::max(candidate.longest, view->problem.seq_kv);
       by_kernel[view->record->key.kernel].insert_or_assign(point.x, point);
+      names[view->record->key.kernel] = legend_name(*view);
     }
     if (places.size() < 2) continue;
     for (auto& [kernel, points] : by_kernel) {
-      Series series{.name = legend_name(views, kernel), .kernel = kernel, .points = {}};
+      Series series{.name = names[kernel], .kernel = kernel, .points = {}};
       for (auto& [x, point] : points)
         series.points.push_back(point);
       candidate.panel.series.push_back(std::move(series));
@@ -191,18 +214,21 @@ Section scaling_section(const Study& study) {
        .place = length_place,
        .measure = measure_peak_share},
       section);
-  add(study,
+  PlannedFigure workspace = plan_figure(
+      study,
       {.id = "workspace_over_length",
-       .title = "Workspace over length",
-       .caption =
-           "Peak of the allocator that the kernel is given; inputs and outputs do not count. Kernels that need no "
-           "workspace have no line.",
+       .title = "Workspace over length, measured and predicted",
+       .caption = "Marks are the peak of the allocator that the kernel is given, lines the kernel's declared formula; "
+                  "inputs and outputs do not count. Kernels that need no workspace have no marks.",
        .x = length_axis,
        .y = {.label = "workspace", .unit = "B", .scale = Scale::log2, .quantity = Quantity::bytes, .ticks = {}},
        .group = length_group,
        .place = length_place,
-       .measure = measure_workspace},
-      section);
+       .measure = measure_workspace});
+  if (workspace.any) {
+    add_predicted(workspace.figure, study);
+    section.blocks.emplace_back(std::move(workspace.figure));
+  }
   add(study,
       {.id = "time_over_window",
        .title = "Time over window at a fixed length",

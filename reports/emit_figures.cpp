@@ -14,6 +14,7 @@ namespace {
 constexpr double legend_row = 22;        // pixels
 constexpr double character_width = 7.9;  // of the legend's face, generous
 constexpr double panel_height = 372;
+constexpr double turned_room = 78;  // for the names of categories at an angle
 constexpr double margin_left = 98, margin_right = 22, margin_top = 34, margin_bottom = 62;
 
 struct Canvas {
@@ -26,7 +27,7 @@ struct Canvas {
   int legend_columns = 1;
 };
 
-Canvas lay_out(const Figure& figure, const std::vector<LegendEntry>& entries) {
+Canvas lay_out(const Figure& figure, const std::vector<Series>& entries) {
   const int panels = std::max<int>(1, static_cast<int>(figure.panels.size()));
   Canvas canvas;
   canvas.columns = panel_columns(figure);
@@ -34,7 +35,7 @@ Canvas lay_out(const Figure& figure, const std::vector<LegendEntry>& entries) {
   canvas.panel_width = canvas.columns == 1 ? 860 : canvas.columns == 2 ? 500 : 400;
   canvas.width = canvas.columns * canvas.panel_width;
   std::size_t longest = 1;
-  for (const LegendEntry& entry : entries)
+  for (const Series& entry : entries)
     longest = std::max(longest, entry.name.size());
   const double entry_width = 52 + character_width * static_cast<double>(longest);
   canvas.legend_columns = std::max(1, static_cast<int>((canvas.width - 40) / entry_width));
@@ -51,22 +52,32 @@ std::string style_text(const LineStyle& style, double size) {
   return fmt::format("lc rgb '{}' pt {} dt {} lw 1.8 ps {}", style.colour, style.mark, style.dash, exact_number(size));
 }
 
-std::string legend(const std::vector<LegendEntry>& entries, const Canvas& canvas,
-                   const std::vector<std::string>& kernels) {
+std::string fill_text(const LineStyle& style) {
+  return fmt::format("fillcolor rgb '{}' fillstyle solid 0.85 border lc rgb '{}'", style.colour, style.colour);
+}
+
+std::string legend(const std::vector<Series>& entries, const Canvas& canvas, const std::vector<std::string>& kernels) {
   std::string text;
   const double column_width = (canvas.width - 40) / canvas.legend_columns;
   int tag = 1;
-  for (const LegendEntry& entry : entries) {
+  for (const Series& entry : entries) {
     const int place = tag - 1;
     const double x = 24 + column_width * (place % canvas.legend_columns);
     const double y = canvas.height - 16 - legend_row * (place / canvas.legend_columns);
-    const LineStyle style = line_style(entry.kernel, kernels);
+    const LineStyle style = line_style(entry, kernels);
     const auto across = [&](double pixels) { return fmt::format("{:.5f}", pixels / canvas.width); };
     const std::string up = fmt::format("{:.5f}", y / canvas.height);
-    text += fmt::format("set arrow {} from screen {},{} to screen {},{} nohead lc rgb '{}' dt {} lw 1.8\n", tag,
-                        across(x), up, across(x + 34), up, style.colour, style.dash);
-    text += fmt::format("set label {} '' at screen {},{} point {}\n", 2 * tag - 1, across(x + 17), up,
-                        fmt::format("lc rgb '{}' pt {} ps 0.8", style.colour, style.mark));
+    if (entry.draw == Draw::bars) {
+      text += fmt::format("set object {} rectangle from screen {},{:.5f} to screen {},{:.5f} {}\n", tag, across(x + 10),
+                          (y - 6) / canvas.height, across(x + 34), (y + 6) / canvas.height, fill_text(style));
+    } else if (entry.draw != Draw::marks) {
+      text += fmt::format("set arrow {} from screen {},{} to screen {},{} nohead lc rgb '{}' dt {} lw 1.8\n", tag,
+                          across(x), up, across(x + 34), up, style.colour, style.dash);
+    }
+    if (entry.draw != Draw::bars && style.mark > 0) {
+      text += fmt::format("set label {} '' at screen {},{} point {}\n", 2 * tag - 1, across(x + 17), up,
+                          fmt::format("lc rgb '{}' pt {} ps 0.8", style.colour, style.mark));
+    }
     text +=
         fmt::format("set label {} {} at screen {},{} left\n", 2 * tag, gnuplot_string(entry.name), across(x + 41), up);
     ++tag;
@@ -95,9 +106,9 @@ StatusWords status_words(const Panel& panel, const Axis& axis, const AxisLayout&
   for (const Series& series : panel.series) {
     bool any = false;
     for (const Point& point : series.points) {
-      if (point.y) continue;
+      if (point.y || series.draw == Draw::bars) continue;
       any = true;
-      const LineStyle style = line_style(series.kernel, kernels);
+      const LineStyle style = line_style(series, kernels);
       const bool on_the_left = word_runs_right(axis, x, point.x);
       words.text += fmt::format(
           "set label {} {} at first {}, graph {:.3f} {} font ',10' textcolor rgb '#444444' "
@@ -108,6 +119,26 @@ StatusWords status_words(const Panel& panel, const Axis& axis, const AxisLayout&
     if (any) ++words.lines;
   }
   return words;
+}
+
+/// The words at the ends of the bars, upright where there are many.
+std::string bar_labels(const Figure& figure, const Panel& panel, const AxisLayout& y, double width, int tag) {
+  const std::vector<BarWord> words = bar_words(figure, panel, y);
+  const bool upright = 34 * static_cast<double>(words.size()) > width;
+  std::string text;
+  for (const BarWord& word : words) {
+    // A word in place of a bar stands at its foot, along it.
+    const bool turned = upright || !word.is_value;
+    text += fmt::format("set label {} {} at first {}, first {} {} font ',9' textcolor rgb '#333333' offset {}\n", tag++,
+                        gnuplot_string(word.text), exact_number(word.x), exact_number(word.y),
+                        turned ? "left rotate by 90" : "center", turned ? "0,0.3" : "0,0.5");
+  }
+  return text;
+}
+
+const char* with_of(const Series& series) {
+  if (series.reference > 0 || series.draw == Draw::line) return "lines";
+  return series.draw == Draw::marks ? "points" : "linespoints";
 }
 
 struct PanelPlace {
@@ -129,8 +160,10 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
   const double left = column * canvas.panel_width + margin_left;
   const double right = (column + 1) * canvas.panel_width - margin_right;
   const double top = canvas.height - canvas.legend_height - row * panel_height - margin_top;
-  const double bottom = canvas.height - canvas.legend_height - (row + 1) * panel_height + margin_bottom;
-  const AxisLayout x = x_layout(figure, panel, static_cast<int>((right - left) / 46));
+  const bool turned = categories_turned(figure.x, (right - left) / character_width);
+  const double bottom =
+      canvas.height - canvas.legend_height - (row + 1) * panel_height + margin_bottom + (turned ? turned_room : 0);
+  const AxisLayout x = x_layout(figure, panel, (right - left) / character_width);
   const StatusWords words = status_words(panel, figure.x, x, report.kernels, place.first_tag);
   const AxisLayout y = y_layout(figure, panel, words.lines);
 
@@ -142,23 +175,43 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
                       title_size(panel.title, canvas.panel_width - (margin_left - margin_right)));
   text += fmt::format("set xrange [{}:{}]\nset yrange [{}:{}]\n", exact_number(x.low), exact_number(x.high),
                       exact_number(y.low), exact_number(y.high));
-  text += fmt::format("set xtics {}\nset ytics {}\n", tick_list(x), tick_list(y));
+  text +=
+      fmt::format("set xtics {}{}\nset ytics {}\n", turned ? "rotate by 45 right " : "", tick_list(x), tick_list(y));
+  // gnuplot sets it beside the widest label of a tick, wherever that is.
+  text += fmt::format("set label {} {} at screen {:.5f},{:.5f} center rotate by 90\n", place.first_tag + 2000,
+                      gnuplot_string(axis_label(figure.y)), (left - margin_left + 14) / canvas.width,
+                      (top + bottom) / 2 / canvas.height);
   text += words.text;
+  text += bar_labels(figure, panel, y, right - left, place.first_tag + 1000);
 
   std::string clauses;
   const auto add = [&clauses](const std::string& clause) {
     clauses += (clauses.empty() ? "plot " : ", \\\n     ") + clause;
   };
   const std::string data = gnuplot_string(figure.id + ".tsv");
+  const Bars bars = bars_of(panel);
+  if (bars.count > 0) text += fmt::format("set boxwidth {}\n", exact_number(bars.width));
   int index = place.first_index;
+  int bar = 0;
   for (const Series& series : panel.series) {
-    const LineStyle style = line_style(series.kernel, report.kernels);
+    const LineStyle style = line_style(series, report.kernels);
+    const bool is_bar = series.draw == Draw::bars;
+    const std::string x_of = is_bar ? fmt::format("($1+({}))", exact_number(bars.shift(bar++))) : "1";
+    // On a bar, yerrorbars would draw a white disc behind the point that they belong to.
+    const std::string errors =
+        is_bar ? fmt::format(
+                     "{} index {} using {}:3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#333333' "
+                     "lw 1.2",
+                     data, index, x_of)
+               : fmt::format("{} index {} using 1:2:3:4 with yerrorbars lc rgb '{}' pt 0 lw 1.2", data, index,
+                             style.colour);
     const bool intervals = std::any_of(series.points.begin(), series.points.end(),
                                        [](const Point& point) { return point.interval.has_value(); });
-    if (intervals) {
-      add(fmt::format("{} index {} using 1:2:3:4 with yerrorbars lc rgb '{}' pt 0 lw 1.2", data, index, style.colour));
-    }
-    add(fmt::format("{} index {} using 1:2 with linespoints {}", data, index, style_text(style, 0.8)));
+    // Bars would hide what is drawn before them, marks should not be hidden.
+    if (intervals && !is_bar) add(errors);
+    add(is_bar ? fmt::format("{} index {} using {}:2 with boxes {}", data, index, x_of, fill_text(style))
+               : fmt::format("{} index {} using 1:2 with {} {}", data, index, with_of(series), style_text(style, 0.8)));
+    if (intervals && is_bar) add(errors);
     ++index;
   }
   text += clauses.empty() ? "plot NaN\n" : clauses + "\n";
@@ -172,7 +225,7 @@ const char* log_command(const Axis& axis, char name) {
 }
 
 std::string program(const Report& report, const Figure& figure) {
-  const std::vector<LegendEntry> entries = legend_entries(figure, report.kernels);
+  const std::vector<Series> entries = legend_entries(figure, report.kernels);
   const Canvas canvas = lay_out(figure, entries);
   std::string text =
       fmt::format("# {}\n# Draw again, in this folder: gnuplot {}.gp\n", tsv_field(figure.title), figure.id);
@@ -188,14 +241,13 @@ std::string program(const Report& report, const Figure& figure) {
       canvas.width, canvas.height, gnuplot_string(figure.id), gnuplot_string(figure.id + ".svg"));
   text += log_command(figure.x, 'x');
   text += log_command(figure.y, 'y');
-  text += fmt::format("set xlabel {} offset 0,0.4\nset ylabel {} offset 1.6,0\nset multiplot\n\n",
-                      gnuplot_string(axis_label(figure.x)), gnuplot_string(axis_label(figure.y)));
+  text += fmt::format("set xlabel {} offset 0,0.4\nset multiplot\n\n", gnuplot_string(axis_label(figure.x)));
   text += legend(entries, canvas, report.kernels);
   int position = 0;
   int index = 0;
   for (const Panel& panel : figure.panels) {
     // The legend's arrows and labels belong to the first plot alone; a later one would draw them again.
-    if (position == 1) text += "unset arrow\n";
+    if (position == 1) text += "unset arrow\nunset object\n";
     const int first_tag = position == 0 ? static_cast<int>(2 * entries.size()) + 1 : 1;
     text += panel_program(report, figure, panel, canvas, {position, index, first_tag});
     ++position;
@@ -209,6 +261,8 @@ std::string data(const Figure& figure) {
   text += fmt::format("# x: {} [{}]; y: {} [{}]; NaN where there is no figure; two empty lines part the series\n",
                       tsv_field(figure.x.label), tsv_field(figure.x.unit), tsv_field(figure.y.label),
                       tsv_field(figure.y.unit));
+  for (std::size_t i = 0; i < figure.x.categories.size(); ++i)
+    text += fmt::format("# x = {}: {}\n", i, tsv_field(figure.x.categories[i]));
   bool first = true;
   for (const Panel& panel : figure.panels) {
     for (const Series& series : panel.series) {

@@ -49,7 +49,10 @@ Json table_json(const Table& table) {
 
 Json axis_json(const Axis& axis) {
   const char* scale = axis.scale == Scale::linear ? "linear" : axis.scale == Scale::log2 ? "log2" : "log10";
-  return {{"label", axis.label}, {"unit", axis.unit}, {"scale", scale}};
+  Json result{{"label", axis.label}, {"unit", axis.unit}, {"scale", scale}};
+  for (const std::string& category : axis.categories)
+    result["categories"].push_back(text_json(category));
+  return result;
 }
 
 Json point_json(const Point& point) {
@@ -62,6 +65,21 @@ Json point_json(const Point& point) {
   return result;
 }
 
+const char* draw_name(const Series& series) {
+  if (series.reference > 0) return "reference";
+  switch (series.draw) {
+    case Draw::line_and_marks:
+      return "line and marks";
+    case Draw::line:
+      return "line";
+    case Draw::marks:
+      return "marks";
+    case Draw::bars:
+      break;
+  }
+  return "bars";
+}
+
 Json figure_json(const Figure& figure) {
   Json panels = Json::array();
   for (const Panel& panel : figure.panels) {
@@ -70,7 +88,10 @@ Json figure_json(const Figure& figure) {
       Json points = Json::array();
       for (const Point& point : series.points)
         points.push_back(point_json(point));
-      all.push_back({{"name", text_json(series.name)}, {"kernel", text_json(series.kernel)}, {"points", points}});
+      all.push_back({{"name", text_json(series.name)},
+                     {"kernel", text_json(series.kernel)},
+                     {"drawn", draw_name(series)},
+                     {"points", points}});
     }
     panels.push_back({{"title", text_json(panel.title)}, {"series", std::move(all)}});
   }

@@ -50,9 +50,13 @@ Files emit_latex(const Report& report, const RenderedFigures& figures) {
   Files csv;
   for (const Section& section : report.sections) {
     text += "\n\\section{" + escape_latex(section.title) + "}\n";
-    for (const Block& block : section.blocks) {
+    for (std::size_t i = 0; i < section.blocks.size(); ++i) {
+      const Block& block = section.blocks[i];
       if (const auto* paragraph = std::get_if<Paragraph>(&block)) {
         text += paragraph_text(*paragraph);
+        // What a sentence announces is not on the next page.
+        if (i + 1 < section.blocks.size() && std::holds_alternative<Figure>(section.blocks[i + 1]))
+          text += "\\nopagebreak\n";
       } else if (const auto* figure = std::get_if<Figure>(&block)) {
         for (auto& [name, bytes] : latex_figure(*figure, report.kernels))
           files["latex/figures/" + name] = std::move(bytes);

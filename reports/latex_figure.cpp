@@ -13,6 +13,8 @@
 namespace attest::reports {
 namespace {
 
+constexpr double character_width = 0.13;  // centimetres, of the ticks' face
+
 /// Centimetres; the widest row, with its labels, is as wide as the text of main.tex.
 struct Grid {
   int columns = 1;
@@ -30,15 +32,18 @@ Grid grid_of(const Figure& figure) {
 }
 
 /// gnuplot's numbers of marks and dashes by the names that pgfplots has for them.
-std::string style_keys(const LineStyle& style) {
-  static constexpr std::array<const char*, 15> marks = {"+",         "x",       "asterisk", "square",    "square*",
-                                                        "o",         "*",       "triangle", "triangle*", "triangle",
-                                                        "triangle*", "diamond", "diamond*", "pentagon",  "pentagon*"};
+std::string style_keys(const Series& series, const std::vector<std::string>& kernels) {
+  static constexpr std::array<const char*, 16> marks = {
+      "none",     "+",         "x",        "asterisk",  "square",  "square*",  "o",        "*",
+      "triangle", "triangle*", "triangle", "triangle*", "diamond", "diamond*", "pentagon", "pentagon*"};
   static constexpr std::array<const char*, 5> dashes = {"solid", "dashed", "dotted", "dash dot", "dash dot dot"};
+  const LineStyle style = line_style(series, kernels);
+  const std::string colour = latex_colour(style);
+  if (series.draw == Draw::bars) return fmt::format("{0},solid,fill={0}!85,mark=none", colour);
   const bool upside_down = style.mark == 10 || style.mark == 11;
-  return fmt::format("{},{},mark={},mark options={{solid{}}}", latex_colour(style),
-                     dashes[static_cast<std::size_t>(style.dash - 1)], marks[static_cast<std::size_t>(style.mark - 1)],
-                     upside_down ? ",rotate=180" : "");
+  return fmt::format("{},{},mark={},mark options={{solid{}}}{}", colour,
+                     dashes[static_cast<std::size_t>(style.dash - 1)], marks[static_cast<std::size_t>(style.mark)],
+                     upside_down ? ",rotate=180" : "", series.draw == Draw::marks ? ",only marks,mark size=2pt" : "");
 }
 
 std::string number(double value) {
@@ -101,12 +106,29 @@ std::string panel_data(const Panel& panel) {
   return text;
 }
 
-std::string plot(const Figure& figure, const Series& series, int panel, std::size_t index,
-                 const std::vector<std::string>& kernels) {
+/// `shift`: of bars from their category.
+std::string plot(const Figure& figure, const Series& series, int panel, std::size_t index, const Bars& bars,
+                 double shift, const std::vector<std::string>& kernels) {
+  const bool is_bar = series.draw == Draw::bars;
   const std::string errors =
       has_intervals(series) ? fmt::format(",y error minus=minus{0},y error plus=plus{0}", index) : "";
-  return fmt::format("\\addplot+[{}] table[x=x{},y=y{}{}] {{\\attestfolder/figures/{}_{}.tsv}};\n",
-                     style_keys(line_style(series.kernel, kernels)), index, index, errors, figure.id, panel);
+  const std::string x =
+      is_bar ? fmt::format("x expr=\\thisrow{{x{}}}+({})", index, number(shift)) : fmt::format("x=x{}", index);
+  const std::string bar = is_bar ? fmt::format(",attest bar,bar width={}", number(bars.width)) : "";
+  return fmt::format("\\addplot+[{}{}] table[{},y=y{}{}] {{\\attestfolder/figures/{}_{}.tsv}};\n",
+                     style_keys(series, kernels), bar, x, index, errors, figure.id, panel);
+}
+
+std::string bar_labels(const Figure& figure, const Panel& panel, const AxisLayout& y, double width) {
+  const std::vector<BarWord> all = bar_words(figure, panel, y);
+  const bool upright = 0.75 * static_cast<double>(all.size()) > width;
+  std::string text;
+  for (const BarWord& word : all) {
+    const bool turned = upright || !word.is_value;
+    text += fmt::format("\\node[anchor={},attest value] at (axis cs:{},{}) {{{}}};\n",
+                        turned ? "west,rotate=90" : "south", number(word.x), number(word.y), escape_latex(word.text));
+  }
+  return text;
 }
 
 /// The statuses of points without a figure, a line a series, inside the panel at its top.
@@ -117,13 +139,13 @@ std::string words(const Figure& figure, const Panel& panel, const AxisLayout& x,
   for (const Series& series : panel.series) {
     bool any = false;
     for (const Point& point : series.points) {
-      if (point.y) continue;
+      if (point.y || series.draw == Draw::bars) continue;
       any = true;
       text += fmt::format(
           "\\node[anchor={},inner xsep=0pt] at ({{axis cs:{},1}}|-{{rel axis cs:0,{:.3f}}}) "
           "{{\\attestword{{{}}}{{{}}}}};\n",
           word_runs_right(figure.x, x, point.x) ? "west" : "east", number(point.x), 0.965 - 0.065 * line,
-          latex_colour(line_style(series.kernel, kernels)), escape_latex(point.status));
+          latex_colour(line_style(series, kernels)), escape_latex(point.status));
     }
     line += any ? 1 : 0;
   }
@@ -132,22 +154,27 @@ std::string words(const Figure& figure, const Panel& panel, const AxisLayout& x,
 
 std::string panel_text(const Figure& figure, const Panel& panel, const Grid& grid, int position,
                        const std::vector<std::string>& kernels) {
-  const AxisLayout x = x_layout(figure, panel, static_cast<int>(grid.width / 0.75));
+  const AxisLayout x = x_layout(figure, panel, grid.width / character_width);
   const AxisLayout y = y_layout(figure, panel, word_lines(panel));
   const auto mode = [](const Axis& axis) { return axis.scale == Scale::linear ? "linear" : "log"; };
   std::string text = fmt::format(
       "\\begin{{axis}}[attest axis,at={{({:.2f}cm,{:.2f}cm)}},width={:.2f}cm,height={:.2f}cm,\n"
       "  title={{{}}},title style={{text width={:.2f}cm}},xlabel={{{}}},ylabel={{{}}},\n"
-      "  xmode={},ymode={},xmin={},xmax={},ymin={},ymax={},\n  {},\n  {}]\n",
+      "  xmode={},ymode={},xmin={},xmax={},ymin={},ymax={}{},\n  {},\n  {}]\n",
       grid.pitch * (position % grid.columns), -grid.rise * (position / grid.columns), grid.width, grid.height,
       escape_latex(panel.title), grid.width, escape_latex(axis_label(figure.x)),
       position % grid.columns == 0 ? escape_latex(axis_label(figure.y)) : "", mode(figure.x), mode(figure.y),
-      number(x.low), number(x.high), number(y.low), number(y.high), ticks(x, 'x'), ticks(y, 'y'));
+      number(x.low), number(x.high), number(y.low), number(y.high),
+      categories_turned(figure.x, grid.width / character_width) ? ",attest turned" : "", ticks(x, 'x'), ticks(y, 'y'));
+  const Bars bars = bars_of(panel);
+  int bar = 0;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
     const Series& series = panel.series[i];
+    const double shift = series.draw == Draw::bars ? bars.shift(bar++) : 0;
     if (std::any_of(series.points.begin(), series.points.end(), [](const Point& point) { return point.y.has_value(); }))
-      text += plot(figure, series, position + 1, i + 1, kernels);
+      text += plot(figure, series, position + 1, i + 1, bars, shift, kernels);
   }
+  text += bar_labels(figure, panel, y, grid.width);
   return text + words(figure, panel, x, kernels) + "\\end{axis}\n";
 }
 
@@ -157,9 +184,9 @@ Files latex_figure(const Figure& figure, const std::vector<std::string>& kernels
   const Grid grid = grid_of(figure);
   Files files;
   std::string text = "\\begin{attestfigure}\n\\attestlegend{%\n";
-  for (const LegendEntry& entry : legend_entries(figure, kernels)) {
-    text += fmt::format("\\attestkey{{{}}}{{{}}}\n", style_keys(line_style(entry.kernel, kernels)),
-                        escape_latex(entry.name, true));
+  for (const Series& entry : legend_entries(figure, kernels)) {
+    text += fmt::format("\\{}{{{}}}{{{}}}\n", entry.draw == Draw::bars ? "attestbarkey" : "attestkey",
+                        style_keys(entry, kernels), escape_latex(entry.name, true));
   }
   text += "}\n\\begin{attestpicture}\n";
   for (std::size_t i = 0; i < figure.panels.size(); ++i) {

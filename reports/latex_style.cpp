@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <set>
 #include <string_view>
+#include <vector>
 
 namespace attest {
 
@@ -17,14 +18,25 @@ std::string latex_colour(const LineStyle& style) {
   return "attest" + style.colour.substr(1);
 }
 
+namespace {
+
+LineStyle reference_style(int reference) {
+  return line_style(Series{.name = "", .kernel = "", .points = {}, .draw = Draw::line, .reference = reference}, {});
+}
+
+}  // namespace
+
 std::string latex_style() {
   constexpr std::string_view end = "\\endinput\n";
   std::string text(embedded_latex_style.substr(0, embedded_latex_style.rfind(end)));
   text += "% Colours: Okabe and Ito\n";
   std::set<std::string> seen;
-  for (std::size_t i = 0;; ++i) {
-    const LineStyle style = line_style(i);
-    if (!seen.insert(style.colour).second) break;  // the palette begins again
+  std::vector<LineStyle> styles;
+  for (int i = 1; seen.insert(reference_style(i).colour).second; ++i)  // until the greys begin again
+    styles.push_back(reference_style(i));
+  for (std::size_t i = 0; seen.insert(line_style(i).colour).second; ++i)  // until the palette begins again
+    styles.push_back(line_style(i));
+  for (const LineStyle& style : styles) {
     std::string digits;
     for (const char digit : style.colour.substr(1))
       digits += digit >= 'a' && digit <= 'f' ? static_cast<char>(digit - 'a' + 'A') : digit;

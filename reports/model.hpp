@@ -77,6 +77,8 @@ struct Axis {
   Scale scale = Scale::linear;
   Quantity quantity = Quantity::plain;
   std::vector<double> ticks;  // empty: chosen from the data
+  /// Names in place of numbers: a point's x is the index of its category. Bars stand side by side in one.
+  std::vector<std::string> categories = {};
 };
 
 struct Interval {
@@ -92,10 +94,15 @@ struct Point {
   std::string status = "passed";
 };
 
+enum class Draw { line_and_marks, line, marks, bars };
+
 struct Series {
   std::string name;    // in the legend
   std::string kernel;  // decides colour, mark and dash (palette.hpp)
   std::vector<Point> points;
+  Draw draw = Draw::line_and_marks;
+  int reference = 0;  // from 1: a grey line to hold others against, a limit or a roof, each number with its own dash
+  bool in_legend = true;
 };
 
 struct Panel {

@@ -5,11 +5,13 @@
 #include <string>
 #include <vector>
 
+#include "reports/model.hpp"
+
 namespace attest::reports {
 
 struct LineStyle {
   std::string colour;  // #rrggbb
-  int mark = 0;        // gnuplot's point type
+  int mark = 0;        // gnuplot's point type; 0: none
   int dash = 0;        // gnuplot's dash type
 };
 
@@ -20,5 +22,8 @@ LineStyle line_style(std::size_t index);
 
 /// The style of `kernel` among `kernels` (sorted). A kernel that is not among them gets the style after the last.
 LineStyle line_style(const std::string& kernel, const std::vector<std::string>& kernels);
+
+/// The style of `series`: its kernel's, or that of a reference line, which is grey and has no mark.
+LineStyle line_style(const Series& series, const std::vector<std::string>& kernels);
 
 }  // namespace attest::reports

@@ -90,6 +90,12 @@ AxisLayout linear_layout(const Axis& axis, double low, double high, int most) {
 }  // namespace
 
 AxisLayout lay_out_axis(const Axis& axis, const std::vector<double>& values, int most) {
+  if (!axis.categories.empty()) {
+    AxisLayout layout{.low = -0.5, .high = static_cast<double>(axis.categories.size()) - 0.5, .ticks = {}};
+    for (std::size_t i = 0; i < axis.categories.size(); ++i)
+      layout.ticks.emplace_back(static_cast<double>(i), axis.categories[i]);
+    return layout;
+  }
   const bool logarithmic = axis.scale != Scale::linear;
   double low = INFINITY;
   double high = -INFINITY;

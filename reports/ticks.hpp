@@ -16,7 +16,7 @@ struct AxisLayout {
 };
 
 /// Range and ticks that hold all of `values` (in the axis's unit) with a margin. Log axes ignore values that are not
-/// positive; a linear axis that is close to 0 starts there. At most `most` ticks carry a label.
+/// positive; a linear axis that is close to 0 starts there. At most `most` ticks carry a label; categories all do.
 AxisLayout lay_out_axis(const Axis& axis, const std::vector<double>& values, int most);
 
 }  // namespace attest::reports

@@ -138,6 +138,7 @@ class CommandLine {
     report->add_option("--out", report_.out);
     report->add_option("--format", report_.formats);
     report->add_option("--title", report_.title);
+    report->add_option("--base", report_.base);
     report->add_flag("--verifier", report_.verifier);
   }
 

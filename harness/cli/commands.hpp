@@ -49,6 +49,7 @@ struct ReportOptions {
   std::string out;
   std::string formats;
   std::string title;
+  std::string base;
   bool verifier = false;
 };
 

@@ -34,6 +34,7 @@ ExitCode report_command(const CommonOptions&, const ReportOptions& options) {
   if (!options.title.empty()) input.title = options.title;
   input.cells = store.cells();
   input.runs = store.runs();
+  input.base = options.base;
   if (input.cells.empty()) {
     complain(options.store, "holds no cell", "run attest sweep FILE.toml --store " + options.store + " first");
   }

@@ -11,7 +11,6 @@ unset key
 set logscale x 2
 set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
-set ylabel 'largest absolute error' offset 1.6,0
 set multiplot
 
 set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
@@ -30,6 +29,7 @@ set xrange [115.3600592:284.0497848]
 set yrange [5.686836302e-08:7.496710276e-07]
 set xtics ('128' 128, '256' 256)
 set ytics ('1e-07' 1e-07, '2e-07' 2e-07, '5e-07' 5e-07)
+set label 2005 'largest absolute error' at screen 0.01628,0.49020 center rotate by 90
 plot 'max_error_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
      'max_error_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
 unset label

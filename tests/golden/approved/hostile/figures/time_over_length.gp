@@ -11,7 +11,6 @@ unset key
 set logscale x 2
 set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
-set ylabel 'time (median)' offset 1.6,0
 set multiplot
 
 set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
@@ -30,6 +29,7 @@ set xrange [115.3600592:284.0497848]
 set yrange [7.05047293e-05:0.0009294333451]
 set xtics ('128' 128, '256' 256)
 set ytics ('100 µs' 0.0001, '200 µs' 0.0002, '500 µs' 0.0005)
+set label 2005 'time (median)' at screen 0.01628,0.49020 center rotate by 90
 plot 'time_over_length.tsv' index 0 using 1:2:3:4 with yerrorbars lc rgb '#0072b2' pt 0 lw 1.2, \
      'time_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
      'time_over_length.tsv' index 1 using 1:2:3:4 with yerrorbars lc rgb '#e69f00' pt 0 lw 1.2, \

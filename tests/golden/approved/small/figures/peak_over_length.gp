@@ -10,7 +10,6 @@ set tics nomirror out scale 0.6,0.3
 unset key
 set logscale x 2
 set xlabel 'sequence length' offset 0,0.4
-set ylabel 'share of peak (%)' offset 1.6,0
 set multiplot
 
 set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
@@ -29,6 +28,7 @@ set xrange [115.3600592:568.0995697]
 set yrange [0:259.1793897]
 set xtics ('128' 128, '256' 256, '512' 512)
 set ytics ('0' 0, '50' 50, '100' 100, '150' 150, '200' 200, '250' 250)
+set label 2005 'share of peak (%)' at screen 0.01628,0.49020 center rotate by 90
 plot 'peak_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
      'peak_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
 unset label

@@ -1,0 +1,199 @@
+// How many times as fast as a named base every kernel is, with the base's own time beside it.
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <map>
+#include <set>
+
+#include "harness/core/error.hpp"
+#include "harness/measure/comparison.hpp"
+#include "reports/build_parts.hpp"
+#include "reports/format.hpp"
+
+namespace attest::reports {
+namespace {
+
+/// Two intervals of medians hold together with 95% when each does with 97.5% (Bonferroni).
+constexpr double confidence_each = 0.975;
+
+struct Speedup {
+  const View* base = nullptr;
+  const View* view = nullptr;
+  Comparison comparison;  // of the kernel against the base: ratio is the kernel's time over the base's
+  bool has_interval = false;
+  Difference difference = Difference::unclear;
+};
+
+Speedup measure(const View& base, const View& view) {
+  Speedup speedup{.base = &base, .view = &view, .comparison = {}};
+  Comparison& comparison = speedup.comparison;
+  comparison.first_median = base.timing()->seconds_median;
+  comparison.second_median = view.timing()->seconds_median;
+  comparison.ratio = comparison.second_median / comparison.first_median;
+  comparison.ratio_interval = {0, INFINITY};
+  const std::vector<double> first = base.samples();
+  const std::vector<double> second = view.samples();
+  if (first.empty() || second.empty()) return speedup;
+  comparison.probability = mann_whitney(first, second);
+  comparison.enough = std::min(first.size(), second.size()) >= minimum_comparison_samples;
+  const std::optional<attest::Interval> of_base = median_interval(first, confidence_each);
+  const std::optional<attest::Interval> of_kernel = median_interval(second, confidence_each);
+  speedup.has_interval = of_base && of_kernel && of_base->low > 0 && of_kernel->low > 0;
+  if (speedup.has_interval)
+    comparison.ratio_interval = {of_kernel->low / of_base->high, of_kernel->high / of_base->low};
+  return speedup;
+}
+
+/// The kernel of `standard` with the most timed cells; empty where none was timed.
+std::string usual_base(const Study& study) {
+  std::map<std::string, long> timed;
+  for (const View& view : study.views)
+    if (view.variant == "standard" && view.timing() != nullptr) ++timed[view.record->key.kernel];
+  const auto most = std::max_element(timed.begin(), timed.end(),
+                                     [](const auto& left, const auto& right) { return left.second < right.second; });
+  return most == timed.end() ? "" : most->first;
+}
+
+/// Every timed kernel of the base's function beside the base on the same problem, inputs, backend and threads.
+std::vector<Speedup> all_speedups(const Study& study, const std::string& base) {
+  std::vector<Speedup> all;
+  const auto key = [](const View& view) {
+    if (view.timing() == nullptr || !view.function_class.empty()) return std::string();
+    return view.record->key.backend + "\n" + view.record->key.shape_text();
+  };
+  for (const auto& [shape, views] : group_views(study, key)) {
+    const auto found =
+        std::find_if(views.begin(), views.end(), [&](const View* view) { return view->record->key.kernel == base; });
+    if (found == views.end()) continue;
+    for (const View* view : views)
+      if (view != *found) all.push_back(measure(**found, *view));
+  }
+  std::vector<double> probabilities;
+  for (const Speedup& speedup : all)
+    probabilities.push_back(speedup.comparison.probability);
+  const std::vector<double> adjusted = holm(probabilities);
+  for (std::size_t i = 0; i < all.size(); ++i)
+    all[i].difference = judge(all[i].comparison, adjusted[i]);
+  return all;
+}
+
+Table speedup_table(const std::vector<Speedup>& all, const std::string& base) {
+  const NumberFormat three{NumberFormat::Style::significant, 3};
+  Table table{
+      .id = "speedup",
+      .title = "Speed-up over " + base,
+      .note =
+          "The base's median time over the kernel's. The interval holds with at least 95%: those of the two "
+          "medians, each of 97.5% by ranks. Faster or slower: Mann-Whitney under 5% by Holm's rule over all rows, "
+          "and at least 2% between the medians; same: the whole interval within 2% of 1; else unclear, as with "
+          "fewer than 9 samples.",
+      .columns = {text_column("kernel"), text_column("problem"), seconds_column("time"),
+                  seconds_column("time of the base"), number_column("speed-up", three), number_column("low", three),
+                  number_column("high", three), text_column("against the base")},
+      .rows = {},
+      .collapsed = false};
+  std::set<std::string> conditions_seen;
+  for (const Speedup& speedup : all)
+    conditions_seen.insert(speedup.view->record->key.inputs);
+  for (const Speedup& speedup : all) {
+    const CellKey& cell = speedup.view->record->key;
+    const Comparison& comparison = speedup.comparison;
+    std::vector<Entry> row = {code_entry(cell.kernel),
+                              code_entry(cell.problem + (conditions_seen.size() > 1 ? ", inputs " + cell.inputs : "")),
+                              number_entry(comparison.second_median), number_entry(comparison.first_median),
+                              number_entry(1 / comparison.ratio)};
+    if (speedup.has_interval) {
+      row.push_back(number_entry(1 / comparison.ratio_interval.high));
+      row.push_back(number_entry(1 / comparison.ratio_interval.low));
+    } else {
+      row.insert(row.end(), {Missing{"too few samples"}, Missing{}});
+    }
+    const Tone tone = speedup.difference == Difference::faster   ? Tone::good
+                      : speedup.difference == Difference::slower ? Tone::bad
+                                                                 : Tone::neutral;
+    row.push_back(Status{std::string(to_string(speedup.difference)), tone});
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+PlannedFigure speedup_figure(const Study& study, const std::vector<Speedup>& all, const std::string& base) {
+  std::map<const View*, const Speedup*> by_view;
+  for (const Speedup& speedup : all)
+    by_view[speedup.view] = &speedup;
+  PlannedFigure planned = plan_figure(
+      study,
+      {.id = "speedup_over_length",
+       .title = "Speed-up over " + base,
+       .caption =
+           "The base's median time over the kernel's on the same problem; above 1 the kernel is faster. Bars are the "
+           "intervals of the table, which has the base's absolute times.",
+       .x = length_axis,
+       .y = {.label = "speed-up", .unit = "x", .scale = Scale::log10, .quantity = Quantity::plain, .ticks = {}},
+       .group = length_group,
+       .place = length_place,
+       .measure = [&by_view](const View& view, Point& point) {
+         point.status = "";
+         const auto found = by_view.find(&view);
+         if (found == by_view.end()) return;
+         const Comparison& comparison = found->second->comparison;
+         point.status = "passed";
+         point.y = 1 / comparison.ratio;
+         if (found->second->has_interval)
+           point.interval = Interval{1 / comparison.ratio_interval.high, 1 / comparison.ratio_interval.low};
+       }});
+  for (Panel& panel : planned.figure.panels) {
+    double low = INFINITY;
+    double high = 0;
+    for (const Series& series : panel.series) {
+      for (const Point& point : series.points) {
+        low = std::min(low, point.x);
+        high = std::max(high, point.x);
+      }
+    }
+    Series line{.name = base + " (the base)", .kernel = "", .points = {}, .draw = Draw::line, .reference = 1};
+    for (const double x : {low, high})
+      line.points.push_back({.x = x, .y = 1, .interval = {}, .status = "passed"});
+    panel.series.push_back(std::move(line));
+  }
+  return planned;
+}
+
+}  // namespace
+
+Section speedup_section(const Study& study, const std::string& base) {
+  Section section{.id = "speedup_section", .title = "Speed-up", .blocks = {}};
+  if (!base.empty() && std::find(study.kernels.begin(), study.kernels.end(), base) == study.kernels.end()) {
+    std::string known;
+    for (const std::string& kernel : study.kernels)
+      known += (known.empty() ? "" : ", ") + kernel;
+    complain("--base", "the store has no cell of '" + base + "'", "one of " + known);
+  }
+  const std::string chosen = base.empty() ? usual_base(study) : base;
+  if (chosen.empty()) {
+    section.blocks.emplace_back(
+        Paragraph{"Not measured: no kernel of standard was timed, to be the base (--base names another)."});
+    return section;
+  }
+  const std::vector<Speedup> all = all_speedups(study, chosen);
+  if (all.empty()) {
+    section.blocks.emplace_back(
+        Paragraph{"Not measured: no kernel was timed on a problem of the base " + chosen + "."});
+    return section;
+  }
+  section.blocks.emplace_back(
+      Paragraph{fmt::format("What the other kernels gain over {}: {} times on {} of its problems, never without the "
+                            "absolute time.",
+                            chosen, all.size(), [&] {
+                              std::set<const View*> bases;
+                              for (const Speedup& speedup : all)
+                                bases.insert(speedup.base);
+                              return bases.size();
+                            }())});
+  PlannedFigure figure = speedup_figure(study, all, chosen);
+  if (figure.any) section.blocks.emplace_back(std::move(figure.figure));
+  section.blocks.emplace_back(speedup_table(all, chosen));
+  return section;
+}
+
+}  // namespace attest::reports
