@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "reports/build_parts.hpp"
+#include "reports/reproduce.hpp"
 
 namespace attest {
 
@@ -41,6 +42,7 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::method_section(study, peaks));
   report.sections.push_back(reports::cells_section(study, peaks));
   report.provenance = reports::provenance_pairs(input);
+  report.sweeps = reports::sweep_commands(input.runs);
   for (const reports::View& view : study.views) {
     report.records_jsonl +=
         to_json(*view.record).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

@@ -8,6 +8,7 @@
 
 #include "reports/build_parts.hpp"
 #include "reports/format.hpp"
+#include "reports/reproduce.hpp"
 
 namespace attest::reports {
 namespace {
@@ -129,6 +130,7 @@ std::string legend_name(const View& view) {
 PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
   struct Candidate {
     Panel panel;
+    std::vector<const View*> views;
     std::size_t figures = 0;  // that the panel would show
     std::int64_t longest = 0;
   };
@@ -137,13 +139,14 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
     std::map<std::string, std::map<double, Point>> by_kernel;
     std::map<std::string, std::string> names;
     std::set<double> places;
-    Candidate candidate{.panel = {.title = name, .series = {}}};
+    Candidate candidate{.panel = {.title = name, .series = {}}, .views = {}};
     for (const View* view : views) {
       Point point;
       point.x = plan.place(*view);
       plan.measure(*view, point);
       if (!point.y && (point.status.empty() || point.status == "passed" || point.status == "not timed")) continue;
       if (point.y && !std::isfinite(*point.y)) continue;
+      candidate.views.push_back(view);
       if (point.y) places.insert(point.x);
       candidate.figures += point.y ? 1 : 0;
       candidate.longest = std::max(candidate.longest, view->problem.seq_kv);
@@ -171,8 +174,12 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
                                           plan.most_panels, candidates.size() - plan.most_panels);
     candidates.resize(plan.most_panels);
   }
-  for (Candidate& candidate : candidates)
+  std::vector<const View*> shown;
+  for (Candidate& candidate : candidates) {
+    shown.insert(shown.end(), candidate.views.begin(), candidate.views.end());
     planned.figure.panels.push_back(std::move(candidate.panel));
+  }
+  planned.figure.filter = filter_of(shown);
   return planned;
 }
 

@@ -22,12 +22,6 @@ std::string first_words(const std::string& log) {
   return ": " + log.substr(start, end == std::string::npos ? end : end - start);
 }
 
-void replace_all(std::string& text, const std::string& from, const std::string& to) {
-  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-    text.replace(at, from.size(), to);
-  }
-}
-
 /// Runs the command, which should write `made` in `folder`, a file that ends with `end`: the file's bytes, or in
 /// `problem` why there are none.
 std::string make_file(const Command& command, const std::filesystem::path& folder, const std::string& made,
@@ -69,17 +63,6 @@ std::string convert_figures(const std::filesystem::path& folder, const std::vect
     make_file(command, folder, id + ".pdf", "%%EOF", problem);
   }
   return problem;
-}
-
-std::string inline_svg(const std::string& svg, const std::string& prefix) {
-  const std::size_t start = svg.find("<svg");
-  std::string body = start == std::string::npos ? "" : svg.substr(start);
-  for (const char* opening : {" id=\"", " id='", "\tid=\"", "\tid='", "href='#", "href=\"#", "url(#"}) {
-    replace_all(body, opening, opening + prefix + "_");
-  }
-  while (!body.empty() && (body.back() == '\n' || body.back() == ' '))
-    body.pop_back();
-  return body;
 }
 
 }  // namespace attest::reports

@@ -20,8 +20,4 @@ RenderedFigures render_figures(const std::filesystem::path& folder, const std::v
 std::string convert_figures(const std::filesystem::path& folder, const std::vector<std::string>& ids,
                             const std::string& program = "rsvg-convert");
 
-/// `svg` as an element to stand in an HTML page beside others: no XML prolog, and every id, and every reference to one,
-/// begins with `prefix`.
-std::string inline_svg(const std::string& svg, const std::string& prefix);
-
 }  // namespace attest::reports

@@ -117,6 +117,7 @@ struct Figure {
   Axis x;
   Axis y;
   std::vector<Panel> panels;  // share the axes' meaning, not their ranges
+  std::string filter = {};    // picks the cells it shows, for `attest sweep --filter`; empty: those of its kernels
 };
 
 struct Paragraph {
@@ -147,7 +148,8 @@ struct Report {
   std::vector<Section> sections;                           // the summary first
   std::vector<std::string> kernels;  // every kernel id, sorted: the order that colours and marks follow
   std::vector<std::pair<std::string, std::string>> provenance;
-  std::string records_jsonl;  // the raw records, one JSON object a line
+  std::string records_jsonl;        // the raw records, one JSON object a line
+  std::vector<std::string> sweeps;  // the commands that make the cells again (reproduce.hpp)
 };
 
 }  // namespace attest::reports

@@ -17,6 +17,7 @@ LineStyle line_style(std::size_t index) {
   // Filled and open forms apart, and neither the dot nor marks that only differ by rotation next to each other.
   static constexpr std::array<int, 15> marks = {7, 5, 9, 13, 6, 4, 8, 12, 11, 15, 2, 10, 14, 1, 3};
   return {.colour = colours[index % colours.size()],
+          .colour_index = static_cast<int>(index % colours.size()),
           .mark = marks[index % marks.size()],
           .dash = static_cast<int>(index / colours.size() % dashes) + 1};
 }

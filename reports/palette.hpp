@@ -10,9 +10,10 @@
 namespace attest::reports {
 
 struct LineStyle {
-  std::string colour;  // #rrggbb
-  int mark = 0;        // gnuplot's point type; 0: none
-  int dash = 0;        // gnuplot's dash type
+  std::string colour;    // #rrggbb
+  int colour_index = 0;  // of the colour among all
+  int mark = 0;          // gnuplot's point type; 0: none
+  int dash = 0;          // gnuplot's dash type
 };
 
 /// The style of the kernel at `index` of the sorted kernel ids. Colour and mark cycle with lengths that share no

@@ -1,12 +1,16 @@
 // What comes from a kernel, a file name or a reason is data in every format. The inputs are names that would break
 // each.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <set>
 #include <sstream>
 
 #include "reports/build.hpp"
 #include "reports/format.hpp"
+#include "reports/html_parts.hpp"
+#include "reports/reproduce.hpp"
 #include "tests/golden/sample_records.hpp"
 #include "tests/golden/support.hpp"
 
@@ -50,10 +54,18 @@ long dividers(const std::string& line) {
   return count;
 }
 
+/// The page without the one script that is its own.
+std::string without_script(std::string html) {
+  const std::size_t begin = html.find("<script>");
+  const std::size_t end = html.find("</script>", begin);
+  BOOST_TEST_REQUIRE((begin != std::string::npos && end != std::string::npos));
+  return html.erase(begin, end + 9 - begin);
+}
+
 BOOST_AUTO_TEST_SUITE(escaping)
 
 BOOST_AUTO_TEST_CASE(html_holds_no_tag_that_a_name_brought) {
-  const std::string html = emit_html(build_report(hostile_names()), {}).at("report.html");
+  const std::string html = without_script(emit_html(build_report(hostile_names()), {}).at("report.html"));
   for (const char* tag : {"<script", "<img", "<i>", "<b>|", "</td></table><"}) {
     BOOST_TEST(html.find(tag) == std::string::npos, "found " << tag);
   }
@@ -62,7 +74,7 @@ BOOST_AUTO_TEST_CASE(html_holds_no_tag_that_a_name_brought) {
 }
 
 BOOST_AUTO_TEST_CASE(html_asks_for_nothing_outside_itself) {
-  const std::string html = emit_html(build_report(sample_sweep()), {}).at("report.html");
+  const std::string html = without_script(emit_html(build_report(sample_sweep()), {}).at("report.html"));
   for (const char* reference : {"http:", "https:", " src=", "<link", "<script", "@import", "url("}) {
     BOOST_TEST(html.find(reference) == std::string::npos, "found " << reference);
   }
@@ -124,6 +136,60 @@ BOOST_AUTO_TEST_CASE(a_gnuplot_string_cannot_be_left) {
   BOOST_TEST(gnuplot_string("it's\n`x`") == "'it''s `x`'");
   BOOST_TEST(markdown_code("a`b|c") == "`` a`b\\|c ``");
   BOOST_TEST(csv_field("a,\"b\"") == "\"a,\"\"b\"\"\"");
+}
+
+BOOST_AUTO_TEST_CASE(a_hash_in_hexadecimal_is_written_in_base64) {
+  // RFC 4648, 10.
+  BOOST_TEST(base64_of_hexadecimal("666f6f626172") == "Zm9vYmFy");
+  BOOST_TEST(base64_of_hexadecimal("666f6f6261") == "Zm9vYmE=");
+  BOOST_TEST(base64_of_hexadecimal("666f6f62") == "Zm9vYg==");
+  BOOST_TEST(base64_of_hexadecimal("") == "");
+}
+
+BOOST_AUTO_TEST_CASE(a_word_for_a_shell_stays_one_word) {
+  BOOST_TEST(shell_word("a/b-c_1.toml") == "a/b-c_1.toml");
+  BOOST_TEST(shell_word("") == "''");
+  BOOST_TEST(shell_word("it's $(x)") == "'it'\\''s $(x)'");
+}
+
+BOOST_AUTO_TEST_CASE(a_filter_matches_its_cells_whatever_their_names_and_few_others) {
+  for (const ReportInput& input : {hostile_names(), sample_sweep()}) {
+    const Study study = make_study(input.cells);
+    for (const auto& [family, views] : group_views(study, [](const View& view) { return view.family; })) {
+      const std::regex filter(filter_of(views), std::regex::ECMAScript);
+      for (const View& view : study.views) {
+        const bool matches = std::regex_search(view.record->key.text(), filter);
+        const bool kernel = std::any_of(views.begin(), views.end(), [&](const View* one) {
+          return one->record->key.kernel == view.record->key.kernel;
+        });
+        BOOST_TEST(matches == (kernel && view.family == family), family << ": " << view.record->key.text());
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_sweeps_come_without_what_chose_their_store_and_their_part) {
+  const auto run = [](const char* arguments) {
+    return RunRecord{.id = 1, .started = "", .provenance = arguments, .peaks = "", .sweep = ""};
+  };
+  const std::vector<std::string> commands = sweep_commands(
+      {run(R"({"arguments":["/x/attest","sweep","my sweep.toml","--store","s.db","--shard=1/4","--threads","2"]})"),
+       run(R"({"arguments":["/x/attest","sweep","my sweep.toml","--shard","2/4","--no-resume","--threads","2"]})"),
+       run(R"({"arguments":["/x/attest","peaks"]})"), run("no json"), run("{}")});
+  BOOST_TEST(commands == std::vector<std::string>{"attest sweep 'my sweep.toml' --threads 2 --store again.db"},
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(a_folded_table_of_thousands_of_rows_says_where_the_rest_is) {
+  Table table{.id = "many", .title = "t", .note = "", .columns = {integer_column("n")}, .rows = {}, .collapsed = true};
+  for (int i = 0; i < 2001; ++i)
+    table.rows.push_back({number_entry(i)});
+  const std::string folded = html_table(table);
+  BOOST_TEST(folded.find("<td>1999") != std::string::npos);
+  BOOST_TEST(folded.find("<td>2000") == std::string::npos);
+  BOOST_TEST(folded.find("The first 2000 of 2001 rows; all are in csv/many.csv") != std::string::npos);
+  table.collapsed = false;
+  BOOST_TEST(html_table(table).find("<td>2000") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
