@@ -13,7 +13,9 @@ reports::Report build_report(const ReportInput& input) {
   const std::vector<reports::FamilyContest> contests = reports::hold_contests(study);
   const std::optional<Peaks> peaks = reports::last_peaks(input);
   reports::fill_head(study, input, report);
+  report.sweeps = reports::sweep_commands(input.runs);
   report.sections.push_back(reports::summary_section(study, contests));
+  report.sections.push_back(reports::guide_section(study, contests));
   report.sections.push_back(reports::scaling_section(study));
   if (reports::Section rates = reports::rate_section(study, reports::device_name(input)); !rates.blocks.empty()) {
     report.sections.push_back(std::move(rates));
@@ -41,8 +43,8 @@ reports::Report build_report(const ReportInput& input) {
   report.sections.push_back(reports::cache_section(input.models));
   report.sections.push_back(reports::method_section(study, peaks));
   report.sections.push_back(reports::cells_section(study, peaks));
+  report.sections.push_back(reports::reviewer_section(study, contests, input, report));
   report.provenance = reports::provenance_pairs(input);
-  report.sweeps = reports::sweep_commands(input.runs);
   for (const reports::View& view : study.views) {
     report.records_jsonl +=
         to_json(*view.record).dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

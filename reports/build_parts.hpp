@@ -85,6 +85,14 @@ Section verifier_section(const std::string& text);
 /// Every cell; what was not run or did not pass, and why.
 Section cells_section(const Study& study, const std::optional<Peaks>& peaks);
 
+/// Claims that people choose by with what the store says of each, and which kernel to take on this machine.
+Section guide_section(const Study& study, const std::vector<FamilyContest>& contests);
+
+/// The twelve rules of benchmarking with what the store shows of each, where everything is, and what has no result and
+/// why. `report` holds the sections that come before.
+Section reviewer_section(const Study& study, const std::vector<FamilyContest>& contests, const ReportInput& input,
+                         const Report& report);
+
 /// The provenance of the last run, flattened to names and values.
 std::vector<std::pair<std::string, std::string>> provenance_pairs(const ReportInput& input);
 

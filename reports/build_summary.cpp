@@ -279,18 +279,20 @@ std::vector<Entry> winner_row(const FamilyContest& family) {
 
 Section summary_section(const Study& study, const std::vector<FamilyContest>& contests) {
   Section section{.id = "summary", .title = "Winners", .blocks = {}};
-  Table table{.id = "winners",
-              .title = "Which kernel wins, and from which length",
-              .note =
-                  "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
-                  "winner is at least 2% faster, its 95% interval lies wholly below the runner-up's, it is ahead "
-                  "in every round, and both have at least 9 samples; otherwise there is no clear winner. The ratio is "
-                  "the runner-up's time over the winner's at "
-                  "the longest length. 1k is 1024.",
-              .columns = {text_column("problem"), text_column("winner"), text_column("from length"),
-                          number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
-              .rows = {},
-              .collapsed = false};
+  Table table{
+      .id = "winners",
+      .title = "Which kernel wins, and from which length",
+      .note =
+          "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
+          "winner is at least 2% faster, by the Mann-Whitney test too (under 5%, by Holm over all comparisons "
+          "of the report), its 95% interval lies wholly below the runner-up's, it is ahead in every round, and both "
+          "have at least 9 samples; otherwise there is no clear winner. The ratio is "
+          "the runner-up's time over the winner's at "
+          "the longest length. 1k is 1024.",
+      .columns = {text_column("problem"), text_column("winner"), text_column("from length"),
+                  number_column("ratio", {NumberFormat::Style::significant, 3}), text_column("all lengths")},
+      .rows = {},
+      .collapsed = false};
   Table single{.id = "winners_at_one_length",
                .title = "Problems timed at one length",
                .note = "Compared as above.",
@@ -335,7 +337,8 @@ Section winners_section(const std::vector<FamilyContest>& contests) {
         .note = winner_sentence(family),
         .columns = {number_column("length", {NumberFormat::Style::integer, 0}), text_column("fastest kernel"),
                     seconds_column("time"), text_column("runner-up"), seconds_column("its time"),
-                    number_column("ratio", {NumberFormat::Style::fixed, 2}), text_column("difference")},
+                    number_column("ratio", {NumberFormat::Style::fixed, 2}),
+                    number_column("p (Holm)", {NumberFormat::Style::significant, 2}), text_column("difference")},
         .rows = {},
         .collapsed = contested > most_open_tables};
     for (const Contest& contest : family.contests) {
@@ -343,11 +346,12 @@ Section winners_section(const std::vector<FamilyContest>& contests) {
       std::vector<Entry> row = {number_entry(contest.length), code_entry(contest.fastest->record->key.kernel),
                                 Number{.value = best.seconds_median, .strong = contest.clear}};
       if (contest.runner_up == nullptr) {
-        row.insert(row.end(), {Missing{"no other was timed"}, Missing{}, Missing{}, Missing{}});
+        row.insert(row.end(), {Missing{"no other was timed"}, Missing{}, Missing{}, Missing{}, Missing{}});
       } else {
         row.push_back(code_entry(contest.runner_up->record->key.kernel));
         row.push_back(number_entry(contest.runner_up->timing()->seconds_median));
         row.push_back(number_entry(contest.ratio));
+        row.push_back(number_entry(contest.probability));
         row.push_back(text_entry(contest.clear ? "clear" : "unclear"));
       }
       table.rows.push_back(std::move(row));

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <map>
 
+#include "harness/measure/comparison.hpp"
 #include "harness/measure/statistics.hpp"
 #include "reports/format.hpp"
 
@@ -11,7 +12,7 @@ namespace attest::reports {
 namespace {
 
 constexpr double least_effect = 1.02;
-constexpr std::int64_t least_samples = 9;  // fewer give an interval, and no comparison
+constexpr auto least_samples = static_cast<std::int64_t>(minimum_comparison_samples);
 
 /// Lengths that follow each other with the same outcome.
 struct Segment {
@@ -87,6 +88,31 @@ bool is_clear(const View& fastest, const View& runner_up) {
   return true;
 }
 
+namespace {
+
+/// All contests of a study are one family of tests: among a hundred of them five would be clear by chance.
+void judge_together(std::vector<FamilyContest>& families) {
+  std::vector<Contest*> contests;
+  std::vector<double> probabilities;
+  for (FamilyContest& family : families) {
+    for (Contest& contest : family.contests) {
+      if (contest.runner_up == nullptr) continue;
+      const std::vector<double> fastest = contest.fastest->samples();
+      const std::vector<double> other = contest.runner_up->samples();
+      if (fastest.empty() || other.empty()) continue;
+      contests.push_back(&contest);
+      probabilities.push_back(mann_whitney(fastest, other));
+    }
+  }
+  const std::vector<double> adjusted = holm(probabilities);
+  for (std::size_t i = 0; i < contests.size(); ++i) {
+    contests[i]->probability = adjusted[i];
+    contests[i]->clear = adjusted[i] < 0.05 && is_clear(*contests[i]->fastest, *contests[i]->runner_up);
+  }
+}
+
+}  // namespace
+
 std::vector<FamilyContest> hold_contests(const Study& study) {
   std::vector<FamilyContest> families;
   const auto key = [](const View& view) {
@@ -106,12 +132,12 @@ std::vector<FamilyContest> hold_contests(const Study& study) {
       if (rivals.size() > 1) {
         contest.runner_up = rivals[1];
         contest.ratio = rivals[1]->timing()->seconds_median / rivals[0]->timing()->seconds_median;
-        contest.clear = is_clear(*rivals[0], *rivals[1]);
       }
       family.contests.push_back(contest);
     }
     families.push_back(std::move(family));
   }
+  judge_together(families);
   return families;
 }
 

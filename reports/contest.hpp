@@ -14,7 +14,8 @@ struct Contest {
   const View* fastest = nullptr;
   const View* runner_up = nullptr;  // null when nobody else was timed
   double ratio = 0;                 // runner-up's median over the fastest's
-  bool clear = false;               // see is_clear()
+  double probability = 1;           // Mann-Whitney between the two, by Holm over all contests of the study
+  bool clear = false;               // under 5 %, and is_clear()
 };
 
 /// All lengths of one family and one function.
@@ -26,8 +27,12 @@ struct FamilyContest {
   bool is_contested() const;
 };
 
-/// Whether the first is faster beyond doubt: 2% or more between the medians, 95% intervals that do not meet, and in
-/// every round that both have, the smaller median (comparisons are paired inside a round).
+/// What makes a contest clear, for the texts that say so.
+inline constexpr const char* clear_rule =
+    "Mann-Whitney by Holm under 5%, medians 2% or more apart, 95% intervals that do not meet, ahead in every round";
+
+/// Whether the first is faster in every way that one comparison can show: 2% or more between the medians, 95% intervals
+/// that do not meet, and in every round that both have, the smaller median (comparisons are paired inside a round).
 bool is_clear(const View& fastest, const View& runner_up);
 
 /// Every family with a timed cell, in the order of the study. Kernels of different functions are never compared.

@@ -55,6 +55,18 @@ constexpr std::array<std::pair<const char*, bool>, 7> own_options = {{{"--store"
                                                                       {"--dry-run", false},
                                                                       {"--json", false}}};
 
+/// The words of the command line that made the run; none where they are not known.
+std::vector<std::string> arguments_of(const RunRecord& run) {
+  const nlohmann::json provenance = nlohmann::json::parse(run.provenance, nullptr, false);
+  std::vector<std::string> arguments;
+  if (!provenance.is_object() || !provenance.contains("arguments") || !provenance["arguments"].is_array())
+    return arguments;
+  for (const nlohmann::json& argument : provenance["arguments"]) {
+    if (argument.is_string()) arguments.push_back(argument.get<std::string>());
+  }
+  return arguments;
+}
+
 std::string command_of(const std::vector<std::string>& arguments) {
   std::string command = "attest";
   for (std::size_t i = 1; i < arguments.size(); ++i) {
@@ -99,15 +111,17 @@ std::string filter_of(const std::vector<const View*>& views) {
                      alternatives(inputs));
 }
 
+std::string command_as_run(const RunRecord& run) {
+  std::string command;
+  for (const std::string& argument : arguments_of(run))
+    command += (command.empty() ? "" : " ") + shell_word(argument);
+  return command;
+}
+
 std::vector<std::string> sweep_commands(const std::vector<RunRecord>& runs) {
   std::vector<std::string> commands;
   for (const RunRecord& run : runs) {
-    const nlohmann::json provenance = nlohmann::json::parse(run.provenance, nullptr, false);
-    if (!provenance.is_object() || !provenance.contains("arguments") || !provenance["arguments"].is_array()) continue;
-    std::vector<std::string> arguments;
-    for (const nlohmann::json& argument : provenance["arguments"]) {
-      if (argument.is_string()) arguments.push_back(argument.get<std::string>());
-    }
+    const std::vector<std::string> arguments = arguments_of(run);
     if (std::find(arguments.begin(), arguments.end(), "sweep") == arguments.end()) continue;
     const std::string command = command_of(arguments);
     if (std::find(commands.begin(), commands.end(), command) == commands.end()) commands.push_back(command);

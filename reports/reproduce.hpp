@@ -13,6 +13,9 @@ namespace attest::reports {
 /// in lengths alone; few others. Empty without views.
 std::string filter_of(const std::vector<const View*>& views);
 
+/// The command line that made the run, for a shell; empty where it is not known.
+std::string command_as_run(const RunRecord& run);
+
 /// The sweeps that made the store, each a line for a shell that writes to again.db and takes a --filter at its end; as
 /// the runs' arguments say, without what chose their store and their part of the cells.
 std::vector<std::string> sweep_commands(const std::vector<RunRecord>& runs);

@@ -59,6 +59,17 @@ void check_approved(const std::string& name, const std::string& text) {
   BOOST_TEST((expected == got), name << " is not the approved text, " << first_difference(expected, got));
 }
 
+reports::Table table_of(const reports::Report& report, const std::string& id) {
+  for (const reports::Section& section : report.sections) {
+    for (const reports::Block& block : section.blocks) {
+      const auto* table = std::get_if<reports::Table>(&block);
+      if (table != nullptr && table->id == id) return *table;
+    }
+  }
+  BOOST_REQUIRE_MESSAGE(false, "no table " << id);
+  return {};
+}
+
 reports::Files all_texts(const reports::Report& report, const reports::RenderedFigures& figures) {
   reports::Files all = reports::emit_figure_sources(report);
   for (const reports::Emitter& emitter : reports::emitters())

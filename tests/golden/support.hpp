@@ -16,6 +16,9 @@ void check_approved(const std::string& name, const std::string& text);
 /// `text` with its long numbers rounded as check_approved() does.
 std::string rounded(const std::string& text);
 
+/// The table of that id. Fails the test where there is none.
+reports::Table table_of(const reports::Report& report, const std::string& id);
+
 /// All text files of a report without drawn figures, by path.
 reports::Files all_texts(const reports::Report& report, const reports::RenderedFigures& figures = {});
 
