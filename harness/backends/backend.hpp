@@ -36,6 +36,9 @@ class Execution {
   /// Computes the outputs once. Deterministic unless the kernel says otherwise. Throws DeviceError.
   virtual void run() = 0;
 
+  /// Computes the outputs once and notes where the threads spend their time; false where the kernel cannot say.
+  virtual bool run_in_phases(Phases&) { return false; }
+
   /// Seconds that the device's own clock gave for the last run, or nothing where the host's clock is the right one.
   virtual std::optional<double> device_seconds() const { return std::nullopt; }
 

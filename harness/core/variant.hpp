@@ -10,6 +10,7 @@
 #include "harness/core/arithmetic.hpp"
 #include "harness/core/launch.hpp"
 #include "harness/core/oracle.hpp"
+#include "harness/core/phases.hpp"
 #include "harness/core/problem.hpp"
 #include "harness/core/tensor.hpp"
 #include "harness/core/workspace.hpp"
@@ -71,6 +72,9 @@ struct KernelCall {
   const TensorSet& outputs;
   Workspace& workspace;
   int threads = 1;
+  Phases* phases = nullptr;  ///< wanted in a run that is not timed
+
+  PhaseClock clock(int thread) const { return {phases, thread}; }
 };
 
 /// Which changes leave every bit of a kernel's outputs as it is. The contract suite proves each claim, yes and no.

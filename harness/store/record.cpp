@@ -93,17 +93,37 @@ void read_approximation(const Reader& read, Accuracy& accuracy) {
   }
 }
 
+Json phases_to_json(const PhaseFigures& figures) {
+  Json json{{"runs", figures.runs}};
+  for (int index = 0; index < phase_count; ++index) {
+    json[std::string(name_of(static_cast<Phase>(index)))] = number(figures.shares[static_cast<std::size_t>(index)]);
+  }
+  return json;
+}
+
+PhaseFigures phases_from_json(const Json& json) {
+  const Reader read(json, "record, phases");
+  PhaseFigures figures{.runs = read.get<int>("runs")};
+  for (int index = 0; index < phase_count; ++index) {
+    figures.shares[static_cast<std::size_t>(index)] =
+        read.real(std::string(name_of(static_cast<Phase>(index))).c_str());
+  }
+  return figures;
+}
+
 Json round_to_json(const RoundRecord& round) {
   Json seconds = Json::array();
   for (const double sample : round.seconds)
     seconds.push_back(number(sample));
-  return {{"round", round.round},
-          {"position", round.position},
-          {"iterations", round.iterations},
-          {"stopped_by", round.stopped_by},
-          {"peak_flops", number(round.peak_flops)},
-          {"output_hash", hash_text(round.output_hash)},
-          {"seconds", std::move(seconds)}};
+  Json json{{"round", round.round},
+            {"position", round.position},
+            {"iterations", round.iterations},
+            {"stopped_by", round.stopped_by},
+            {"peak_flops", number(round.peak_flops)},
+            {"output_hash", hash_text(round.output_hash)},
+            {"seconds", std::move(seconds)}};
+  if (round.phases) json["phases"] = phases_to_json(*round.phases);
+  return json;
 }
 
 RoundRecord round_from_json(const Json& json) {
@@ -113,6 +133,7 @@ RoundRecord round_from_json(const Json& json) {
           .seconds = read.reals("seconds"),
           .iterations = read.get<std::int64_t>("iterations"),
           .stopped_by = read.get<std::string>("stopped_by"),
+          .phases = read.has("phases") ? std::optional(phases_from_json(read.at("phases"))) : std::nullopt,
           .peak_flops = read.real("peak_flops"),
           .output_hash = read.hash("output_hash")};
 }
@@ -223,6 +244,7 @@ nlohmann::ordered_json to_json(const CellRecord& record) {
   json["check_seconds"] = number(record.check_seconds);
   if (record.timing) add_timing(json, record);
   if (record.cold) add_cold(json, record);
+  if (record.phases) json["phases"] = phases_to_json(*record.phases);
   if (!record.rounds.empty()) {
     Json rounds = Json::array();
     for (const RoundRecord& round : record.rounds)
@@ -284,6 +306,7 @@ CellRecord record_from_json(const nlohmann::ordered_json& json) {
     record.timing->seconds_ci_high = read.real(interval ? "seconds_ci_high" : "seconds_max");
     record.peak_flops = read.real("peak_flops");
   }
+  if (read.has("phases")) record.phases = phases_from_json(read.at("phases"));
   if (read.has("cold")) {
     const Reader cold(read.at("cold"), "record, cold");
     record.cold = ColdFigures{

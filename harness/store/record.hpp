@@ -8,6 +8,7 @@
 
 #include "harness/core/accuracy.hpp"
 #include "harness/core/device_counts.hpp"
+#include "harness/core/phases.hpp"
 #include "harness/core/verdict.hpp"
 
 namespace attest {
@@ -26,6 +27,12 @@ struct CellKey {
   bool operator==(const CellKey&) const = default;
 };
 
+/// Where the threads' time went in runs that were not timed (harness/core/phases.hpp).
+struct PhaseFigures {
+  PerPhase shares{};  ///< of threads times elapsed time; what is left is waiting
+  int runs = 0;
+};
+
 /// One round of timing, in a process of its own.
 struct RoundRecord {
   int round = 0;                  ///< from 0
@@ -33,6 +40,7 @@ struct RoundRecord {
   std::vector<double> seconds;    ///< raw samples, seconds an iteration, in the order taken
   std::int64_t iterations = 1;    ///< iterations a sample
   std::string stopped_by;         ///< "interval", "time limit" or "sample limit" (harness/measure/timer.hpp)
+  std::optional<PhaseFigures> phases;
   double peak_flops = 0.0;        ///< FMA peak of the problem's type measured beside this round, same threads; 0: none
   std::uint64_t output_hash = 0;  ///< of the outputs after timing; equal to the proven one
 };
@@ -81,6 +89,7 @@ struct CellRecord {
   std::optional<TimingSummary> timing;  ///< of all rounds; only for passed cells
   double peak_flops = 0.0;  ///< median over the rounds, or the bound that the rate was held against; 0: none
 
+  std::optional<PhaseFigures> phases;  ///< mean of the rounds' shares; absent where the kernel does not say
   std::optional<ColdFigures> cold;  ///< decoding on the CPU; else the samples found what the one before left in caches
 
   std::optional<DeviceCounts> counts;     ///< of one run, counted by the emulator; never a time

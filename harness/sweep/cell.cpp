@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "harness/backends/backend.hpp"
-#include "harness/core/counts.hpp"
 #include "harness/core/error.hpp"
 #include "harness/core/registry.hpp"
 #include "harness/inputs/generators.hpp"
@@ -26,9 +25,6 @@ namespace attest {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// A rate this far above the measured peak is not believable: clocks vary by a few percent within a run.
-constexpr double believable = 1.05;
 
 class CellRun {
  public:
@@ -277,8 +273,30 @@ class CellRun {
     round.stopped_by = to_string(timing.stopped_by);
     round.peak_flops = asked.peak_flops;
     round.output_hash = hash;
+    round.phases = phases_now(cold);
     record_.rounds.push_back(std::move(round));
     record_.workspace_bytes_measured = static_cast<std::int64_t>(execution_->workspace_measured());
+  }
+
+  /// Where the threads' time goes, of as many runs as a twentieth of a second has, and one at least.
+  std::optional<PhaseFigures> phases_now(bool cold) {
+    constexpr double enough_seconds = 0.05;
+    constexpr int most_runs = 50;
+    Phases phases(problem_threads());
+    PhaseFigures figures;
+    double elapsed = 0.0;
+    while (figures.runs < most_runs && elapsed < enough_seconds) {
+      if (cold) flush_from_caches(cache_bytes());
+      const Clock::time_point start = Clock::now();
+      if (!execution_->run_in_phases(phases)) return std::nullopt;
+      elapsed += std::chrono::duration<double>(Clock::now() - start).count();
+      ++figures.runs;
+    }
+    figures.shares = phases.seconds();
+    for (double& share : figures.shares)
+      share /= elapsed * problem_threads();
+    const bool says = std::any_of(figures.shares.begin(), figures.shares.end(), [](double share) { return share > 0; });
+    return says ? std::optional(figures) : std::nullopt;
   }
 
   const CellJob& job_;
@@ -322,56 +340,6 @@ CellJob job_of(const PlannedCell& cell) {
 
 CellRecord run_cell(const CellJob& job) {
   return CellRun(job).run();
-}
-
-void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& problem, const std::string& tensors) {
-  record.approximation = !entry.variant->is_softmax;
-  record.flops = flops_of(*entry.variant, *entry.kernel, problem);
-  record.flops_conventional = conventional_flops(problem);
-  record.io_bytes = io_bytes(problem);
-  record.workspace_bytes_predicted =
-      static_cast<std::int64_t>(entry.kernel->workspace_bytes(problem, record.key.threads));
-  record.reproduce = reproduce_line(record, tensors);
-}
-
-void summarise_rounds(CellRecord& record, double best_peak) {
-  std::vector<double> samples;
-  std::vector<double> peaks;
-  for (const RoundRecord& round : record.rounds) {
-    samples.insert(samples.end(), round.seconds.begin(), round.seconds.end());
-    if (round.peak_flops > 0.0) peaks.push_back(round.peak_flops);
-  }
-  if (samples.empty()) return;
-  TimingSummary timing;
-  timing.samples = static_cast<std::int64_t>(samples.size());
-  timing.seconds_median = median(samples);
-  timing.seconds_min = *std::min_element(samples.begin(), samples.end());
-  timing.seconds_max = *std::max_element(samples.begin(), samples.end());
-  // With fewer than 6 samples no interval covers the median: the whole range is what is known.
-  const Interval range{.low = timing.seconds_min, .high = timing.seconds_max};
-  const Interval interval = median_interval(samples).value_or(range);
-  timing.seconds_ci_low = interval.low;
-  timing.seconds_ci_high = interval.high;
-  const std::vector<bool> outliers = flag_outliers(samples);
-  timing.outliers = std::count(outliers.begin(), outliers.end(), true);
-  record.timing = timing;
-  if (record.cold) record.cold->read_rate = median(record.cold->read_rates);
-  record.peak_flops = peaks.empty() ? 0.0 : median(peaks);
-  for (const double peak : peaks)
-    best_peak = std::max(best_peak, peak);
-  if (record.percent_of_peak() > 100.0) record.peak_flops = best_peak;
-  if (record.verdict.has_passed() && record.percent_of_peak() > 100.0 * believable) {
-    record.verdict = {Outcome::suspect, fmt::format("{:.1f} GFLOP/s is {:.0f} % of the measured peak", record.gflops(),
-                                                    record.percent_of_peak())};
-  }
-}
-
-std::string reproduce_line(const CellRecord& record, const std::string& tensors) {
-  const std::string inputs =
-      tensors.empty() ? fmt::format("--inputs {}", record.key.inputs) : fmt::format("--tensors '{}'", tensors);
-  const std::string sanitize = record.sanitized ? " --sanitize" : "";
-  return fmt::format("attest check '{}' --kernel {} --backend {} {} --threads {} --seed {}{}", record.key.problem,
-                     record.key.kernel, record.key.backend, inputs, record.key.threads, record.seed, sanitize);
 }
 
 }  // namespace attest

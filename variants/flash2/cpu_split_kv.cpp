@@ -77,7 +77,7 @@ void run(const KernelCall& call) {
   const std::int64_t tasks = problem.batch * problem.heads_kv * cut.blocks * cut.split.count;
   parallel_for(call.threads, tasks, [&](int thread, std::int64_t index) {
     tiles::TileAttention worker(microkernels(), attention, cut.rows, true,
-                                memory + static_cast<std::size_t>(thread) * bytes);
+                                memory + static_cast<std::size_t>(thread) * bytes, call.clock(thread));
     const std::int64_t chunk = index % cut.split.count;
     const std::int64_t first = index / cut.split.count % cut.blocks * cut.rows;
     const std::int64_t head_kv = index / cut.split.count / cut.blocks % problem.heads_kv;
@@ -89,6 +89,7 @@ void run(const KernelCall& call) {
                                 .rows = static_cast<int>(std::min<std::int64_t>(cut.rows, cut.rows_each - first))};
     worker.start(block, cut.split.keys(chunk, problem.seq_kv));
     worker.attend();
+    worker.clock().enter(Phase::storing);
     for (int row = 0; row < block.rows; ++row) {
       const std::int64_t packed = first + row;
       const std::int64_t number = tiles::PartialRows::row_number(
@@ -96,8 +97,9 @@ void run(const KernelCall& call) {
       partial.softmax(chunk, number) = worker.softmax(row);
       std::copy_n(worker.sums(row), worker.columns(), partial.sums(chunk, number));
     }
+    worker.clock().leave();
   });
-  partial.merge(attention, call.threads);
+  partial.merge(attention, call);
 }
 
 }  // namespace

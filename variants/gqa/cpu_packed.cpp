@@ -2,7 +2,7 @@
 // Source: Ainslie et al. 2023, arXiv:2305.13245; inner loop of Dao 2023, arXiv:2307.08691
 // Split:  all threads pack K and V of some key heads; the tasks are then (key head, block of the group's rows), where
 //         the rows of a block are neighbours (i, h) of the whole group, so that one tile of keys serves all its heads
-// Memory: packed K and V of the key heads in work, in f32; per thread a packed block of Q, sums, scores of a strip
+// Memory: packed K and V of the key heads in work, in f32, where more than one block reads them; per thread a packed block of Q, sums, scores of a strip
 // Cost:   2*(d+dv) flops a visible pair
 // Limits: f32, bf16, f16; head dims to 1024
 
@@ -30,20 +30,22 @@ struct Cut {
         rows(tiles::choose_block_rows(microkernels(), rows_each, heads, threads)),
         blocks((rows_each + rows - 1) / rows),
         tiles_each((problem.seq_kv + tiles::tile_keys - 1) / tiles::tile_keys),
+        shares_tiles(blocks > 1),
         wave(std::clamp<std::int64_t>((8 * std::int64_t{threads} + blocks - 1) / blocks, 1, heads)),
         tile_bytes(PackedTile::bytes(microkernels(), problem.head_dim, problem.head_dim_v)),
-        thread_bytes(TileAttention::bytes(microkernels(), problem, rows, false)) {}
+        thread_bytes(TileAttention::bytes(microkernels(), problem, rows, !shares_tiles)) {}
 
   std::int64_t rows_each;
   std::int64_t heads;
   int rows;
   std::int64_t blocks;
   std::int64_t tiles_each;
+  bool shares_tiles;  ///< else one block takes each tile once, and packs it on the way
   std::int64_t wave;
   std::size_t tile_bytes;
   std::size_t thread_bytes;
 
-  std::size_t packed_tiles() const { return static_cast<std::size_t>(wave * tiles_each); }
+  std::size_t packed_tiles() const { return shares_tiles ? static_cast<std::size_t>(wave * tiles_each) : 0; }
 };
 
 Support supports(const Problem& problem, const Presence&) {
@@ -81,7 +83,7 @@ void run(const KernelCall& call) {
   }
   for (std::int64_t first_head = 0; first_head < cut.heads; first_head += cut.wave) {
     const std::int64_t heads = std::min(cut.wave, cut.heads - first_head);
-    parallel_for(call.threads, heads * cut.tiles_each, [&](int, std::int64_t index) {
+    parallel_for(call.threads, cut.shares_tiles ? heads * cut.tiles_each : 0, [&](int thread, std::int64_t index) {
       const std::int64_t head = first_head + index / cut.tiles_each;
       const std::int64_t batch = head / problem.heads_kv;
       const std::int64_t key = index % cut.tiles_each * tiles::tile_keys;
@@ -89,12 +91,14 @@ void run(const KernelCall& call) {
       const tiles::KeySpan span = keys_in_use(problem, kv_length).within(key, key + tiles::tile_keys);
       if (span.empty()) return;
       const std::int64_t count = std::min<std::int64_t>(tiles::tile_keys, kv_length - key);
+      call.clock(thread).enter(Phase::packing);
       tiles_of_wave[index].pack(microkernels(), attention, batch, head % problem.heads_kv, key,
                                 static_cast<int>(count));
+      call.clock(thread).leave();
     });
     parallel_for(call.threads, cut.blocks * heads, [&](int thread, std::int64_t index) {
-      TileAttention worker(microkernels(), attention, cut.rows, false,
-                           scratch + static_cast<std::size_t>(thread) * cut.thread_bytes);
+      TileAttention worker(microkernels(), attention, cut.rows, !cut.shares_tiles,
+                           scratch + static_cast<std::size_t>(thread) * cut.thread_bytes, call.clock(thread));
       const std::int64_t head = first_head + index % heads;
       const std::int64_t head_kv = head % problem.heads_kv;
       const std::int64_t first = (cut.blocks - 1 - index / heads) * cut.rows;  // causal: the longest first
@@ -105,7 +109,11 @@ void run(const KernelCall& call) {
                     .first_row = first,
                     .rows = static_cast<int>(std::min<std::int64_t>(cut.rows, cut.rows_each - first))},
                    {0, problem.seq_kv});
-      worker.attend_packed(tiles_of_wave + index % heads * cut.tiles_each);
+      if (cut.shares_tiles) {
+        worker.attend_packed(tiles_of_wave + index % heads * cut.tiles_each);
+      } else {
+        worker.attend();
+      }
       worker.finish();
     });
   }

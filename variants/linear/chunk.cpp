@@ -58,8 +58,8 @@ ChunkSizes::ChunkSizes(const Problem& problem)
       outputs(std::int64_t{chunk_tokens} * columns),
       small(rounded_up(chunk_tokens + chunk_tokens / 4, 16)) {}
 
-Chunk::Chunk(const ChunkSizes& sizes, float* memory)
-    : sizes_(sizes), kernels_(tiles::microkernels()), elementwise_(elementwise_of(kernels_)) {
+Chunk::Chunk(const ChunkSizes& sizes, float* memory, PhaseClock clock)
+    : sizes_(sizes), kernels_(tiles::microkernels()), elementwise_(elementwise_of(kernels_)), clock_(clock) {
   const auto take = [&memory](std::int64_t count) {
     float* part = memory;
     memory += count;
@@ -90,6 +90,7 @@ void Chunk::add_state(const float* other) {
 }
 
 void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int count) {
+  clock_.enter(Phase::packing);
   const auto padded = rounded_up(count, kernels_.panel);
   kernels_.pack_keys(keys, count, sizes_.dims, keys_);
   elementwise_.feature(keys_, static_cast<int>(rounded_up(padded * sizes_.dims, 16)));
@@ -103,6 +104,7 @@ void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int co
 }
 
 void Chunk::absorb() {
+  clock_.enter(Phase::products);
   for (int block = 0; block < sizes_.blocks; ++block) {
     const float* rows = key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride;
     float* state = state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys;
@@ -181,7 +183,10 @@ void Chunk::add_not_finite(int count, const Target& target) {
 }
 
 void Chunk::compute(const tiles::Rows& queries, int count, const Target& target) {
+  clock_.enter(Phase::packing);
   load_queries(queries, count);
+  const std::int64_t lines = ahead_.lines() / (2 * count) + 1;  // by each row, twice
+  clock_.enter(Phase::products);
   std::memset(outputs_, 0, static_cast<std::size_t>(sizes_.outputs) * sizeof(float));
   std::fill(denominators_, denominators_ + chunk_tokens, 0.0f);
   if (target.reads_state) {
@@ -192,6 +197,7 @@ void Chunk::compute(const tiles::Rows& queries, int count, const Target& target)
                           register_blocks, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys,
                           output_columns(), tiles::tile_keys, nullptr, outputs_, sizes_.columns);
       for (int row = 0; row < count; ++row) {
+        if (block == 0) ahead_.fetch(lines);
         denominators_[row] += elementwise_.dot(rows + std::int64_t{row} * sizes_.query_stride,
                                                norm_ + block * block_dims, dims_of(block));
       }
@@ -199,7 +205,9 @@ void Chunk::compute(const tiles::Rows& queries, int count, const Target& target)
   }
   if (target.keys > 0) add_pairs(count, target);
   const std::size_t bytes = size_of(dtype_of(target.storage));
+  clock_.enter(Phase::storing);
   for (int row = 0; row < count; ++row) {
+    ahead_.fetch(lines);
     const float denominator = denominators_[row] + target.eps;
     // A denominator of 0 is a row without a key, or whose features all underflowed: its sums are 0 and stay so.
     const float divisor = denominator == 0.0f ? 1.0f : denominator;

@@ -2,14 +2,16 @@
 
 #include <cstdint>
 
+#include "harness/core/phases.hpp"
 #include "harness/core/problem.hpp"
 #include "variants/common/cpu/microkernels.hpp"
+#include "variants/common/cpu/read_ahead.hpp"
 #include "variants/linear/elementwise.hpp"
 
 namespace attest::linear {
 
 /// Tokens in a chunk: a multiple of the register blocks of every instruction set.
-inline constexpr int chunk_tokens = 96;
+inline constexpr int chunk_tokens = 60;
 /// Dimensions of q and k whose part of the state is one operand of a product; a multiple of every register block.
 inline constexpr int block_dims = 240;
 
@@ -38,7 +40,13 @@ struct ChunkSizes {
 class Chunk {
  public:
   /// `memory` has ChunkSizes::total() floats, aligned to 64 bytes.
-  Chunk(const ChunkSizes& sizes, float* memory);
+  Chunk(const ChunkSizes& sizes, float* memory, PhaseClock clock);
+  ~Chunk() { clock_.leave(); }
+  Chunk(const Chunk&) = delete;
+  Chunk& operator=(const Chunk&) = delete;
+
+  /// What is read after the chunk in work; fetched while its rows are computed.
+  tiles::ReadAhead& ahead() { return ahead_; }
 
   float* state() { return state_; }
   void clear_state();
@@ -82,6 +90,8 @@ class Chunk {
   tiles::Rows raw_values_;
   int key_count_ = 0;
   bool any_not_finite_ = false;
+  tiles::ReadAhead ahead_;
+  PhaseClock clock_;
 };
 
 }  // namespace attest::linear

@@ -118,6 +118,22 @@ void absorb_keys(Chunk& chunk, const Tensors& tensors, std::int64_t b, std::int6
   }
 }
 
+/// What chunk `index` of the same head reads, if there is one.
+void look_ahead(Chunk& chunk, const Tensors& tensors, const Schedule& schedule, std::int64_t b, std::int64_t h_kv,
+                std::int64_t index) {
+  const Problem& problem = tensors.problem;
+  const std::int64_t row = index * chunk_tokens;
+  const std::int64_t key = schedule.keys_before(index);
+  const auto rows_from = [](std::int64_t first, std::int64_t length) {
+    return std::min<std::int64_t>(chunk_tokens, length - first);
+  };
+  tiles::ReadAhead& ahead = chunk.ahead();
+  ahead.clear();
+  ahead.add(rows_at(tensors.k, b, h_kv, key), rows_from(key, schedule.kv_length()), problem.head_dim);
+  ahead.add(rows_at(tensors.v, b, h_kv, key), rows_from(key, schedule.kv_length()), problem.head_dim_v);
+  ahead.add(rows_at(tensors.q, b, h_kv * problem.group(), row), rows_from(row, problem.seq_q), problem.head_dim);
+}
+
 /// The query chunks of one part of key head h_kv, for every query head of its group. The state holds the keys before.
 void compute_part(Chunk& chunk, const Tensors& tensors, const Schedule& schedule, std::int64_t b, std::int64_t h_kv,
                   std::int64_t part) {
@@ -129,6 +145,7 @@ void compute_part(Chunk& chunk, const Tensors& tensors, const Schedule& schedule
     const std::int64_t before = schedule.keys_before(index);
     const auto keys = static_cast<int>(
         std::max<std::int64_t>(visible_keys(problem, row + count - 1, schedule.kv_length()) - before, 0));
+    look_ahead(chunk, tensors, schedule, b, h_kv, index + 1);
     if (keys > 0) {
       chunk.load_keys(rows_at(tensors.k, b, h_kv, before), rows_at(tensors.v, b, h_kv, before), keys);
     }
@@ -169,7 +186,7 @@ void run(const KernelCall& call) {
     parallel_for(call.threads, tasks, [&](int thread, std::int64_t task) {
       const std::int64_t b = task / parts / problem.heads_kv;
       const Schedule schedule = schedule_of(b);
-      Chunk chunk(sizes, scratch + thread * sizes.total());
+      Chunk chunk(sizes, scratch + thread * sizes.total(), call.clock(thread));
       chunk.clear_state();
       absorb_keys(chunk, tensors, b, task / parts % problem.heads_kv, schedule.part_begin(task % parts),
                   schedule.part_end(task % parts));
@@ -181,7 +198,7 @@ void run(const KernelCall& call) {
     const std::int64_t h = task / parts % problem.heads_kv;
     const std::int64_t b = task / parts / problem.heads_kv;
     const Schedule schedule = schedule_of(b);
-    Chunk chunk(sizes, scratch + thread * sizes.total());
+    Chunk chunk(sizes, scratch + thread * sizes.total(), call.clock(thread));
     chunk.clear_state();
     if (parts > 1) {
       for (std::int64_t earlier = 0; earlier < schedule.states_of(part); ++earlier)
@@ -220,7 +237,7 @@ double flops(const Problem& problem) {
 const Kernel cpu_chunked{
     .name = "cpu_chunked",
     .backend = "cpu",
-    .summary = "chunks of 96 tokens: products inside, a state between",
+    .summary = "chunks of 60 tokens: products inside, a state between",
     .supports = supports,
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,

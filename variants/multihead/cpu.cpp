@@ -149,14 +149,18 @@ void project_inputs(const KernelCall& call, const Buffers& buffers, float* gathe
       {x, matrix_of(in.at("w_q"), matrices[0]), in.at("b_q"), query_rows, buffers.queries, out.at("heads_q")},
       {x_kv, matrix_of(in.at("w_k"), matrices[1]), in.at("b_k"), key_rows, buffers.keys, out.at("heads_k")},
       {x_kv, matrix_of(in.at("w_v"), matrices[2]), in.at("b_v"), key_rows, buffers.values, out.at("heads_v")}};
-  parallel_for(call.threads, 3 * call.threads, [&](int, std::int64_t task) {
+  parallel_for(call.threads, 3 * call.threads, [&](int thread, std::int64_t task) {
     const Projection& own = projections[task / call.threads];
     const std::int64_t part = task % call.threads;
     const std::int64_t first = own.rows * part / call.threads;
     const std::int64_t count = own.rows * (part + 1) / call.threads - first;
     if (count == 0) return;
+    const PhaseClock clock = call.clock(thread);
+    clock.enter(Phase::projections);
     project(own.tokens, own.matrix, own.bias, first, count, width, own.result);
+    clock.enter(Phase::storing);
     write_heads(own.result, first, count, own.heads);
+    clock.leave();
   });
 }
 
@@ -188,12 +192,14 @@ void attend(const KernelCall& call, const Buffers& buffers) {
         .kv_length = lengths != nullptr ? lengths->as<std::int64_t>()[lengths->offset(b)] : problem.seq_kv,
         .mask = mask != nullptr ? &all_mask : nullptr,
         .bias = nullptr,
-        .scores = scores};
+        .scores = scores,
+        .clock = call.clock(thread)};
     const std::int64_t column = h * problem.head_dim;
     const float* keys = buffers.keys + b * problem.seq_kv * width + column;
     const float* values = buffers.values + b * problem.seq_kv * width + column;
     const std::int64_t query = (b * problem.seq_q + first) * width + column;
     blas::weights(block, {buffers.queries + query, width}, {keys, width}, nullptr, 0);
+    block.clock.enter(Phase::storing);
     for (std::int64_t row = 0; row < rows; ++row) {
       float* to = weights.as<float>() + weights.offset(b, h, first + row);
       // A hidden key's weight is -0.0 inside; +0.0 outside.
@@ -202,6 +208,7 @@ void attend(const KernelCall& call, const Buffers& buffers) {
     }
     float* finite_values = scores + sizes.thread_scratch - (problem.seq_kv * problem.head_dim_v + 15) / 16 * 16;
     blas::weighted_sum(block, {values, width}, finite_values, buffers.context + query, width);
+    block.clock.leave();
   });
 }
 
@@ -227,14 +234,19 @@ void run(const KernelCall& call) {
   const Matrix w_o = matrix_of(call.inputs.at("w_o"), matrices[3]);
   const TensorView& b_o = call.inputs.at("b_o");
   const std::int64_t rows = problem.batch * problem.seq_q;
-  parallel_for(call.threads, call.threads, [&](int, std::int64_t part) {
+  parallel_for(call.threads, call.threads, [&](int thread, std::int64_t part) {
     const std::int64_t first = rows * part / call.threads;
     const std::int64_t count = rows * (part + 1) / call.threads - first;
     if (count == 0) return;
+    const PhaseClock clock = call.clock(thread);
+    clock.enter(Phase::storing);
     write_tokens(buffers.context, first, count, call.outputs.at("context"));
     // The projected queries are not needed any more: their room takes the result.
+    clock.enter(Phase::projections);
     project({buffers.context, width}, w_o, b_o, first, count, width, buffers.queries);
+    clock.enter(Phase::storing);
     write_tokens(buffers.queries, first, count, call.outputs.at("out"));
+    clock.leave();
   });
 }
 

@@ -100,7 +100,9 @@ void run(const KernelCall& call) {
         .kv_length = lengths != nullptr ? lengths->as<std::int64_t>()[lengths->offset(b)] : problem.seq_kv,
         .mask = mask != nullptr ? &all_mask : nullptr,
         .bias = bias != nullptr ? &all_bias : nullptr,
-        .scores = scores};
+        .scores = scores,
+        .clock = call.clock(thread)};
+    block.clock.enter(Phase::packing);
     blas::weights(block, own_q, blas::matrix_at(k, b, h_kv, keys), lse.as<float>() + lse.offset(b, h, first),
                   lse.strides[2]);
 
@@ -108,11 +110,12 @@ void run(const KernelCall& call) {
     float* to = out.as<float>() + out.offset(b, h, first);
     blas::weighted_sum(block, blas::matrix_at(v, b, h_kv, values), values + problem.seq_kv * problem.head_dim_v,
                        in_place ? to : outputs, in_place ? out.strides[2] : problem.head_dim_v);
-    if (in_place) return;
-    for (std::int64_t row = 0; row < rows; ++row) {
+    block.clock.enter(Phase::storing);
+    for (std::int64_t row = 0; row < rows && !in_place; ++row) {
       for (std::int64_t c = 0; c < problem.head_dim_v; ++c)
         to[row * out.strides[2] + c * out.strides[3]] = outputs[row * problem.head_dim_v + c];
     }
+    block.clock.leave();
   });
 }
 

@@ -58,16 +58,26 @@ class CpuExecution final : public Execution {
     outputs_ = storage_.views();
   }
 
-  void run() override {
-    workspace_.reset();
-    kernel_.run(
-        {.problem = problem_, .inputs = inputs_, .outputs = outputs_, .workspace = workspace_, .threads = threads_});
+  void run() override { run_noting(nullptr); }
+  bool run_in_phases(Phases& phases) override {
+    run_noting(&phases);
+    return true;
   }
 
   const TensorSet& outputs() override { return outputs_; }
   std::size_t workspace_measured() const override { return workspace_.peak(); }
 
  private:
+  void run_noting(Phases* phases) {
+    workspace_.reset();
+    kernel_.run({.problem = problem_,
+                 .inputs = inputs_,
+                 .outputs = outputs_,
+                 .workspace = workspace_,
+                 .threads = threads_,
+                 .phases = phases});
+  }
+
   const Kernel& kernel_;
   const Problem& problem_;
   const TensorSet& inputs_;

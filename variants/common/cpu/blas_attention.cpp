@@ -119,8 +119,10 @@ void weights(const ScoreBlock& block, Matrix q, Matrix k, float* lse, std::int64
   const int padded = static_cast<int>(block.stride());
   const double scale = problem.effective_scale();
   const bool capped = problem.softcap > 0.0;
+  block.clock.enter(Phase::products);
   product_transposed(block.rows, problem.seq_kv, problem.head_dim, capped ? 1.0f : static_cast<float>(scale), q, k,
                      block.scores, block.stride());
+  block.clock.enter(Phase::softmax);
   for (std::int64_t row = 0; row < block.rows; ++row) {
     float* scores = block.scores + row * block.stride();
     if (capped) kernels.softcap(scores, static_cast<int>(problem.seq_kv), scale / problem.softcap, problem.softcap);
@@ -140,6 +142,7 @@ void weights(const ScoreBlock& block, Matrix q, Matrix k, float* lse, std::int64
 void weighted_sum(const ScoreBlock& block, Matrix v, float* scratch, float* out, std::int64_t out_stride) {
   const std::int64_t keys = block.problem.seq_kv;
   const std::int64_t columns = block.problem.head_dim_v;
+  block.clock.enter(Phase::products);
   std::int64_t first_bad = 0;
   while (first_bad < keys && finite_row(v.data + first_bad * v.stride, columns))
     ++first_bad;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "harness/core/phases.hpp"
 #include "harness/core/problem.hpp"
 #include "harness/core/tensor.hpp"
 #include "variants/common/cpu/microkernels.hpp"
@@ -50,6 +51,7 @@ struct ScoreBlock {
   const TensorView* mask = nullptr;  ///< bool, broadcast to (b, hq, sq, skv), or null
   const TensorView* bias = nullptr;  ///< f32, broadcast likewise, or null
   float* scores = nullptr;           ///< rows x padded_keys(seq_kv)
+  PhaseClock clock{};
 
   std::int64_t stride() const { return padded_keys(problem.seq_kv); }
   /// Whether key `key` is visible from row first_row + row, mask tensor included.

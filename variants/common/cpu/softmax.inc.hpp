@@ -295,19 +295,4 @@ inline void dropout(float* weights, int count, const DropoutRow& row) {
   }
 }
 
-inline void store_row(const float* source, int count, float divisor, void* out, Storage storage,
-                      std::ptrdiff_t stride) {
-  if (storage == Storage::f32) {
-    float* to = static_cast<float*>(out);
-    for (int place = 0; place < count; ++place)
-      to[place * stride] = source[place] / divisor;
-    return;
-  }
-  std::uint16_t* to = static_cast<std::uint16_t*>(out);
-  for (int place = 0; place < count; ++place) {
-    const float value = source[place] / divisor;
-    to[place * stride] = storage == Storage::bf16 ? narrow_bf16(value) : narrow_f16(value);
-  }
-}
-
 }  // namespace attest::tiles::ATTEST_TILES_ISA

@@ -42,12 +42,13 @@ PartialRows::PartialRows(const Microkernels& kernels, const Problem& problem, co
   sums_ = workspace.take<float>(lines * static_cast<std::size_t>(columns_));
 }
 
-void PartialRows::merge(const AttentionCall& call, int threads) {
+void PartialRows::merge(const AttentionCall& attention, const KernelCall& call) {
   const Problem& problem = call.problem;
-  const float log2_factor = call.log2_factor();
-  parallel_for(threads, problem.batch * problem.heads_q, [&](int, std::int64_t index) {
+  const float log2_factor = attention.log2_factor();
+  parallel_for(call.threads, problem.batch * problem.heads_q, [&](int thread, std::int64_t index) {
     const std::int64_t batch = index / problem.heads_q;
     const std::int64_t head = index % problem.heads_q;
+    call.clock(thread).enter(Phase::storing);
     for (std::int64_t row = 0; row < problem.seq_q; ++row) {
       const std::int64_t number = row_number(problem, batch, head, row);
       OnlineSoftmax joint = softmax(0, number);
@@ -59,8 +60,9 @@ void PartialRows::merge(const AttentionCall& call, int threads) {
           out[column] = out[column] * factors.own + other[column] * factors.other;
         }
       }
-      call.store_row(kernels_, batch, head, row, out, joint.divisor(), joint.finish(call.unit()));
+      attention.store_row(kernels_, batch, head, row, out, joint.divisor(), joint.finish(attention.unit()));
     }
+    call.clock(thread).leave();
   });
 }
 

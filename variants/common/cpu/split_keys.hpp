@@ -42,7 +42,7 @@ class PartialRows {
   }
 
   /// Merges the chunks of every row by their maxima and writes out and lse.
-  void merge(const AttentionCall& call, int threads);
+  void merge(const AttentionCall& attention, const KernelCall& call);
 
  private:
   const Microkernels& kernels_;

@@ -35,15 +35,17 @@ std::size_t thread_bytes(const Problem& problem) {
 class GroupStream {
  public:
   GroupStream(const AttentionCall& call, PartialRows& partial, std::int64_t chunk, std::int64_t batch,
-              std::int64_t head_kv, std::byte* memory)
+              std::int64_t head_kv, std::byte* memory, PhaseClock clock)
       : call_(call),
         partial_(partial),
         chunk_(chunk),
         batch_(batch),
         head_kv_(head_kv),
         group_(static_cast<int>(call.problem.group())),
+        clock_(clock),
         queries_(reinterpret_cast<float*>(memory)),
         scores_(reinterpret_cast<float*>(memory + Workspace::padded_for<float>(query_floats(call.problem)))) {
+    clock_.enter(Phase::packing);
     std::fill_n(queries_, query_floats(call.problem), 0.0f);
     const Rows keys = call.key_rows(batch, head_kv, 0);
     const int head_dim = static_cast<int>(call.problem.head_dim);
@@ -67,13 +69,16 @@ class GroupStream {
       const int next = static_cast<int>(std::clamp<std::int64_t>(keys.last - first - count, 0, stream_piece));
       const Rows next_k = call_.key_rows(batch_, head_kv_, first + count);
       const int head_dim = static_cast<int>(call_.problem.head_dim);
+      clock_.enter(Phase::products);
       for (int row = 0; row < group_; row += stream_rows) {
         const int rows = std::min(stream_rows, group_ - row);
         microkernels().stream_scores(queries_ + row * query_stride(call_.problem), query_stride(call_.problem), rows, k,
                                      count, head_dim, scores_ + row * score_stride, ahead_of(row, v, count));
       }
+      clock_.enter(Phase::softmax);
       for (int row = 0; row < group_; row += microkernels().row_block)
         weigh(row, first, count);
+      clock_.enter(Phase::products);
       for (int row = 0; row < group_; row += stream_rows) {
         const int rows = std::min(stream_rows, group_ - row);
         microkernels().stream_accumulate(
@@ -81,9 +86,11 @@ class GroupStream {
             partial_.sums(chunk_, number(row)), partial_.columns(), ahead_of(row, next_k, next));
       }
     }
+    clock_.enter(Phase::storing);
     order_columns();
     for (int row = 0; row < group_; ++row)
       partial_.softmax(chunk_, number(row)) = {maxima_[row], sums_[row]};
+    clock_.leave();
   }
 
  private:
@@ -135,6 +142,7 @@ class GroupStream {
   std::int64_t batch_;
   std::int64_t head_kv_;
   int group_;
+  PhaseClock clock_;
   float* queries_;
   float* scores_;
   float maxima_[largest_stream_group];
@@ -158,12 +166,13 @@ void attend_in_streams(const KernelCall& call, const AttentionCall& attention) {
     const std::int64_t chunk = index % split.count;
     const std::int64_t head_kv = index / split.count % problem.heads_kv;
     const std::int64_t batch = index / split.count / problem.heads_kv;
-    GroupStream worker(attention, partial, chunk, batch, head_kv, memory + static_cast<std::size_t>(thread) * bytes);
+    GroupStream worker(attention, partial, chunk, batch, head_kv, memory + static_cast<std::size_t>(thread) * bytes,
+                       call.clock(thread));
     const KeySpan chunk_keys = split.keys(chunk, problem.seq_kv);
     const KeySpan band = view_of_row(problem, 0, attention.kv_length(batch)).band;
     worker.attend(band.within(chunk_keys.first, chunk_keys.last));
   });
-  partial.merge(attention, call.threads);
+  partial.merge(attention, call);
 }
 
 }  // namespace attest::tiles

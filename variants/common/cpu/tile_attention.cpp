@@ -85,13 +85,14 @@ std::size_t TileAttention::bytes(const Microkernels& kernels, const Problem& pro
 }
 
 TileAttention::TileAttention(const Microkernels& kernels, const AttentionCall& call, int max_rows, bool packs,
-                             std::byte* memory)
+                             std::byte* memory, PhaseClock clock)
     : kernels_(kernels),
       call_(call),
       columns_(whole_vectors(kernels, call.problem.head_dim_v)),
       query_stride_(whole_vectors(kernels, call.problem.head_dim)),
       batch_rows_(rows_at_a_time(kernels, max_rows)),
-      value_chunk_(keys_in_l1(kernels)) {
+      value_chunk_(keys_in_l1(kernels)),
+      clock_(clock) {
   const auto rows = static_cast<std::size_t>(rounded_up(max_rows, kernels.row_block));
   const auto batch = static_cast<std::size_t>(batch_rows_);
   queries_ = part<float>(memory, rows * static_cast<std::size_t>(query_stride_));
@@ -105,6 +106,7 @@ TileAttention::TileAttention(const Microkernels& kernels, const AttentionCall& c
 }
 
 void TileAttention::start(const RowBlock& block, KeySpan limit) {
+  clock_.enter(Phase::packing);
   block_ = block;
   limit_ = limit;
   const Problem& problem = call_.problem;
@@ -118,9 +120,7 @@ void TileAttention::start(const RowBlock& block, KeySpan limit) {
   std::fill(softmax_.factors, softmax_.factors + whole, 1.0f);
   const int step = block.heads == 1 ? block.rows : 1;  // rows of one head are packed together
   for (int row = 0; row < block.rows; row += step) {
-    const std::int64_t packed = block.first_row + row;
-    const Rows from = call_.query_rows(block.batch, block.first_head + packed % block.heads, packed / block.heads);
-    kernels_.pack_queries(from, step, static_cast<int>(problem.head_dim), call_.query_sign,
+    kernels_.pack_queries(query_rows(block, row), step, static_cast<int>(problem.head_dim), call_.query_sign,
                           queries_ + std::ptrdiff_t{row} * query_stride_, query_stride_);
   }
   for (int row = 0; row < block.rows; ++row) {
@@ -161,6 +161,7 @@ void TileAttention::for_each_tile(std::int64_t alignment, const Visit& visit) {
   // Tiles end at multiples of tile_keys and begin at multiples of `alignment`, so that a row's bits do not depend on
   // the block that it is in.
   const KeySpan whole = limit_;
+  last_key_ = last;
   limit_.first = std::max(limit_.first, prefix);
   for (std::int64_t key = std::max(first, prefix) / alignment * alignment; key < last;) {
     const std::int64_t end = std::min((key / tile_keys + 1) * tile_keys, last);
@@ -170,11 +171,40 @@ void TileAttention::for_each_tile(std::int64_t alignment, const Visit& visit) {
   limit_ = whole;
 }
 
-void TileAttention::attend() {
+void TileAttention::attend(const RowBlock* next) {
   for_each_tile(kernels_.panel, [&](std::int64_t first, std::int64_t last, bool prefix) {
+    clock_.enter(Phase::packing);
     own_.pack(kernels_, call_, block_.batch, block_.head_kv, first, static_cast<int>(last - first));
+    if (!prefix) look_ahead(last, last_key_, next);
     attend_tile(own_, first, last, prefix);
   });
+}
+
+Rows TileAttention::query_rows(const RowBlock& block, int row) const {
+  const std::int64_t packed = block.first_row + row;
+  return call_.query_rows(block.batch, block.first_head + packed % block.heads, packed / block.heads);
+}
+
+/// What is read after the tile that ends at key `first`: the next one, or what the next block begins with.
+void TileAttention::look_ahead(std::int64_t first, std::int64_t last, const RowBlock* next) {
+  const Problem& problem = call_.problem;
+  const RowBlock* block = &block_;
+  ahead_.clear();
+  if (first >= last) {
+    if (next == nullptr) return;
+    block = next;
+    const KeySpan band = view_of_row(problem, next->first_row / next->heads, call_.kv_length(next->batch)).band;
+    first = band.first;
+    last = std::min(band.last, limit_.last);
+    if (next->heads == 1) ahead_.add(query_rows(*next, 0), next->rows, problem.head_dim);
+  }
+  const std::int64_t count = std::min((first / tile_keys + 1) * tile_keys, last) - first;
+  ahead_.add(call_.key_rows(block->batch, block->head_kv, first), count, problem.head_dim);
+  ahead_.add(call_.value_rows(block->batch, block->head_kv, first), count, problem.head_dim_v);
+  // More than a share of L2 would drive out the tile in work.
+  const std::int64_t lines = ahead_.lines();
+  if (lines * 64 > static_cast<std::int64_t>(cache_sizes().l2 / 3)) ahead_.clear();
+  ahead_lines_ = lines * kernels_.row_block / block_.rows + 1;
 }
 
 void TileAttention::attend_packed(const PackedTile* tiles) {
@@ -209,13 +239,17 @@ void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, st
   if (!any) return;
 
   const int head_dim = static_cast<int>(call_.problem.head_dim);
+  clock_.enter(Phase::products);
   kernels_.scores(queries_ + std::ptrdiff_t{begin_row} * query_stride_, query_stride_, ranges_, strips, tile.keys,
                   head_dim, scores_);
+  clock_.enter(Phase::softmax);
   for (int strip = 0; strip < strips; ++strip) {
+    ahead_.fetch(ahead_lines_);
     if (ranges_[strip].begin >= ranges_[strip].end) continue;
     weigh(begin_row + strip * block, first, visible_ + strip * block, ranges_[strip],
           scores_ + std::ptrdiff_t{strip} * block * score_stride);
   }
+  clock_.enter(Phase::products);
   kernels_.accumulate(scores_, score_stride, ranges_, strips, tile.values, columns_, value_chunk_,
                       softmax_.factors + begin_row, sums_ + std::ptrdiff_t{begin_row} * columns_, columns_);
   if (!tile.any_not_finite) return;
@@ -279,11 +313,13 @@ void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, K
 }
 
 void TileAttention::finish() const {
+  clock_.enter(Phase::storing);
   for (int row = 0; row < block_.rows; ++row) {
     const std::int64_t packed = block_.first_row + row;
     call_.store_row(kernels_, block_.batch, block_.first_head + packed % block_.heads, packed / block_.heads, sums(row),
                     softmax(row).divisor(), softmax(row).finish(call_.unit()));
   }
+  clock_.leave();
 }
 
 int choose_block_rows(const Microkernels& kernels, std::int64_t rows_each, std::int64_t sequences, int threads) {

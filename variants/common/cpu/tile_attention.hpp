@@ -6,6 +6,7 @@
 #include "variants/common/cpu/attention_call.hpp"
 #include "variants/common/cpu/microkernels.hpp"
 #include "variants/common/cpu/online_softmax.hpp"
+#include "variants/common/cpu/read_ahead.hpp"
 
 namespace attest::tiles {
 
@@ -45,18 +46,21 @@ class TileAttention {
   static std::size_t bytes(const Microkernels& kernels, const Problem& problem, int max_rows, bool packs);
 
   /// `memory` has bytes() bytes, aligned to 64.
-  TileAttention(const Microkernels& kernels, const AttentionCall& call, int max_rows, bool packs, std::byte* memory);
+  TileAttention(const Microkernels& kernels, const AttentionCall& call, int max_rows, bool packs, std::byte* memory,
+                PhaseClock clock);
 
   /// Takes the rows of a block; they see the keys in `limit` only (a chunk of all keys, for a split).
   void start(const RowBlock& block, KeySpan limit);
 
-  /// Attends to every visible key, packing each tile on the way.
-  void attend();
+  /// Attends to every visible key, packing each tile on the way. The block that this thread takes next may be told, so
+  /// that its first operands are there by then.
+  void attend(const RowBlock* next = nullptr);
   /// The same with tiles packed before, where tile n holds keys n * tile_keys and on. Without global tokens only.
   void attend_packed(const PackedTile* tiles);
 
   /// Writes out and lse of all rows of the block.
   void finish() const;
+  PhaseClock clock() const { return clock_; }
 
   /// The softmax and the sums of one row of the block, not yet divided, for a merge of splits.
   OnlineSoftmax softmax(int row) const { return {softmax_.maxima[row], softmax_.sums[row]}; }
@@ -71,6 +75,8 @@ class TileAttention {
   void drop(int row, std::int64_t first, KeyRange range, float* weights) const;
   void add_not_finite(const PackedTile& tile, std::int64_t first, KeyRange range, int strip_row, const float* weights);
   bool any_visible(std::int64_t first, std::int64_t last, bool prefix) const;
+  void look_ahead(std::int64_t first, std::int64_t last, const RowBlock* next);
+  Rows query_rows(const RowBlock& block, int row) const;
   template <class Visit>
   void for_each_tile(std::int64_t alignment, const Visit& visit);
 
@@ -90,6 +96,10 @@ class TileAttention {
   PackedTile own_;
   RowBlock block_;
   KeySpan limit_;
+  std::int64_t last_key_ = 0;  ///< one past the last that a row of the block sees
+  ReadAhead ahead_;
+  std::int64_t ahead_lines_ = 0;  ///< fetched with each strip
+  PhaseClock clock_;
 };
 
 /// Rows of a block for `total_rows` rows in `sequences` sequences: long enough to pay for packing, short enough that

@@ -3,6 +3,7 @@
 #include "variants/common/cpu/pack.inc.hpp"
 #include "variants/common/cpu/products.inc.hpp"
 #include "variants/common/cpu/softmax.inc.hpp"
+#include "variants/common/cpu/store.inc.hpp"
 #include "variants/common/cpu/stream.inc.hpp"
 #include "variants/common/cpu/vector.inc.hpp"
 

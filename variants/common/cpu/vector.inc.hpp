@@ -29,6 +29,7 @@ using Floats = float __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
 using Ints = std::int32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
 using LooseFloats = float __attribute__((vector_size(4 * ATTEST_TILES_WIDTH), aligned(4), may_alias));
 using Words = std::uint32_t __attribute__((vector_size(4 * ATTEST_TILES_WIDTH)));
+using Shorts = std::uint16_t __attribute__((vector_size(2 * ATTEST_TILES_WIDTH)));
 using LooseShorts = std::uint16_t __attribute__((vector_size(2 * ATTEST_TILES_WIDTH), aligned(2), may_alias));
 
 ATTEST_TILES_INLINE Floats load(const float* from) {
@@ -157,6 +158,11 @@ inline std::uint32_t bits_of_float(float value) {
   return bits;
 }
 
+/// The bits of 2^exponent.
+constexpr std::int32_t bits_of_power(int exponent) {
+  return (exponent + 127) << 23;
+}
+
 /// The exact value of IEEE binary16 bits.
 inline float widen_f16(std::uint16_t bits) {
   const std::uint32_t sign = (bits & 0x8000u) << 16;
@@ -166,11 +172,6 @@ inline float widen_f16(std::uint16_t bits) {
   return float_of_bits(sign | bits_of_float(float_of_bits(magnitude << 13) * 0x1p112f));
 }
 
-inline std::uint16_t narrow_bf16(float value) {
-  const std::uint32_t bits = bits_of_float(value);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<std::uint16_t>((bits >> 16) | 0x40u);
-  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
-}
 
 inline std::uint16_t narrow_f16(float value) {
   const std::uint32_t bits = bits_of_float(value);
@@ -195,6 +196,7 @@ struct Element<Storage::f32> {
   using type = float;
   static ATTEST_TILES_INLINE float one(const float* from) { return *from; }
   static ATTEST_TILES_INLINE Floats many(const float* from) { return load(from); }
+  static ATTEST_TILES_INLINE void narrow(Floats value, float* to) { store(to, value); }
 };
 
 template <>
@@ -211,6 +213,12 @@ struct Element<Storage::bf16> {
 #else
     return (Floats)(__builtin_convertvector(*reinterpret_cast<const LooseShorts*>(from), Words) << 16);
 #endif
+  }
+  static ATTEST_TILES_INLINE void narrow(Floats value, type* to) {
+    const Words bits = (Words)value;
+    const Words rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    const Words words = value != value ? (bits >> 16) | 0x40u : rounded;
+    *reinterpret_cast<LooseShorts*>(to) = __builtin_convertvector(words, Shorts);
   }
 };
 
@@ -237,6 +245,18 @@ struct Element<Storage::f16> {
     return (Floats)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
 #else
     return Floats{one(from), one(from + 1), one(from + 2), one(from + 3)};
+#endif
+  }
+  static ATTEST_TILES_INLINE void narrow(Floats value, type* to) {
+#if ATTEST_TILES_WIDTH == 16
+    const __m256i halves = _mm512_maskz_cvtps_ph(0xffff, (__m512)value, _MM_FROUND_TO_NEAREST_INT);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), halves);
+#elif ATTEST_TILES_WIDTH == 8
+    const __m128i halves = _mm256_cvtps_ph((__m256)value, _MM_FROUND_TO_NEAREST_INT);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), halves);
+#else
+    for (int lane = 0; lane < width; ++lane)
+      to[lane] = narrow_f16(value[lane]);
 #endif
   }
 };
