@@ -95,12 +95,20 @@ void add_bias(float* rows, std::int64_t count, std::int64_t width, const TensorV
   }
 }
 
+void write_row(const float* from, std::int64_t count, float* to, std::int64_t stride) {
+  if (stride == 1) {
+    std::copy_n(from, count, to);
+    return;
+  }
+  for (std::int64_t c = 0; c < count; ++c)
+    to[c * stride] = from[c];
+}
+
 /// Rows first .. first + count - 1 of b*s tokens, written to the (b, s, d_model) tensor `to`.
 void write_tokens(const float* tokens, std::int64_t first, std::int64_t count, const TensorView& to) {
   for (std::int64_t token = first; token < first + count; ++token) {
     float* row = to.as<float>() + to.offset(token / to.shape[1], token % to.shape[1]);
-    for (std::int64_t c = 0; c < to.shape[2]; ++c)
-      row[c * to.strides[2]] = tokens[token * to.shape[2] + c];
+    write_row(tokens + token * to.shape[2], to.shape[2], row, to.strides[2]);
   }
 }
 
@@ -110,8 +118,7 @@ void write_heads(const float* tokens, std::int64_t first, std::int64_t count, co
   for (std::int64_t token = first; token < first + count; ++token) {
     for (std::int64_t h = 0; h < to.shape[1]; ++h) {
       float* row = to.as<float>() + to.offset(token / to.shape[2], h, token % to.shape[2]);
-      for (std::int64_t c = 0; c < to.shape[3]; ++c)
-        row[c * to.strides[3]] = tokens[token * width + h * to.shape[3] + c];
+      write_row(tokens + token * width + h * to.shape[3], to.shape[3], row, to.strides[3]);
     }
   }
 }
@@ -182,7 +189,12 @@ void attend(const KernelCall& call, const Buffers& buffers) {
     const std::int64_t first = task % parts * rows_each;
     const std::int64_t rows = std::min(rows_each, problem.seq_q - first);
     if (rows <= 0) return;
-    float* scores = buffers.scratch + static_cast<std::size_t>(thread) * sizes.thread_scratch;
+    float* scratch = buffers.scratch + static_cast<std::size_t>(thread) * sizes.thread_scratch;
+    float* own_weights = weights.as<float>() + weights.offset(b, h, first);
+    // Scores become weights where these are wanted, unless rows have no room for whole vectors there.
+    const bool in_place = weights.strides[3] == 1 && weights.strides[2] == problem.seq_kv &&
+                          problem.seq_kv == blas::padded_keys(problem.seq_kv);
+    float* scores = in_place ? own_weights : scratch;
     const blas::ScoreBlock block{
         .problem = problem,
         .batch = b,
@@ -199,15 +211,16 @@ void attend(const KernelCall& call, const Buffers& buffers) {
     const float* values = buffers.values + b * problem.seq_kv * width + column;
     const std::int64_t query = (b * problem.seq_q + first) * width + column;
     blas::weights(block, {buffers.queries + query, width}, {keys, width}, nullptr, 0);
+    float* finite_values = scratch + sizes.thread_scratch - (problem.seq_kv * problem.head_dim_v + 15) / 16 * 16;
+    blas::weighted_sum(block, {values, width}, finite_values, buffers.context + query, width);
     block.clock.enter(Phase::storing);
-    for (std::int64_t row = 0; row < rows; ++row) {
-      float* to = weights.as<float>() + weights.offset(b, h, first + row);
+    const bool hides = problem.causal || problem.has_window() || mask != nullptr || lengths != nullptr;
+    for (std::int64_t row = 0; row < rows && (hides || !in_place); ++row) {
+      float* to = own_weights + row * weights.strides[2];
       // A hidden key's weight is -0.0 inside; +0.0 outside.
       for (std::int64_t key = 0; key < problem.seq_kv; ++key)
         to[key * weights.strides[3]] = scores[row * block.stride() + key] + 0.0f;
     }
-    float* finite_values = scores + sizes.thread_scratch - (problem.seq_kv * problem.head_dim_v + 15) / 16 * 16;
-    blas::weighted_sum(block, {values, width}, finite_values, buffers.context + query, width);
     block.clock.leave();
   });
 }
