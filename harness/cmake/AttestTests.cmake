@@ -65,8 +65,15 @@ set_tests_properties(defects_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 add_test(NAME golden_slow COMMAND test_golden --run_test=latex_slow --report_level=short --color_output=no)
 set_tests_properties(golden_slow PROPERTIES TIMEOUT 1200 LABELS slow)
 
-# The contract once more for each narrower instruction set, forced; it runs with the widest one by itself.
-foreach(isa portable avx2)
+# The contract once more for each other instruction set, forced; it runs with the fastest one by itself.
+set(forced_isas portable avx2)
+if(EXISTS /proc/cpuinfo)
+  file(STRINGS /proc/cpuinfo bf16_cpus REGEX "^flags.* avx512_bf16( |$)")
+  if(bf16_cpus)
+    list(APPEND forced_isas avx512bf16)
+  endif()
+endif()
+foreach(isa IN LISTS forced_isas)
   add_test(NAME contract_${isa} COMMAND test_contract --report_level=short --color_output=no)
   set_tests_properties(contract_${isa} PROPERTIES TIMEOUT 1200 LABELS slow ENVIRONMENT
     "ATTEST_ISA=${isa};${attest_quiet_threads}")

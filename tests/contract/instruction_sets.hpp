@@ -9,7 +9,7 @@ namespace attest::test {
 
 inline std::vector<const tiles::Microkernels*> sets_of_this_machine() {
   std::vector<const tiles::Microkernels*> sets;
-  for (const char* name : {"portable", "avx2", "avx512"}) {
+  for (const char* name : {"portable", "avx2", "avx512", "avx512bf16"}) {
     if (tiles::has_instruction_set(name)) sets.push_back(&tiles::microkernels_of(name, "test"));
   }
   return sets;

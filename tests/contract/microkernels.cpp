@@ -122,7 +122,7 @@ BOOST_AUTO_TEST_CASE(every_half_widens_exactly_and_every_result_is_rounded_to_ne
     for (const Storage storage : {Storage::f16, Storage::bf16}) {
       std::vector<float> packed(65536);
       const Rows rows{halves.data(), storage, 16, 1};
-      kernels->pack_queries(rows, 4096, 16, 1.0f, packed.data(), 16);
+      kernels->products.pack_queries(rows, 4096, 16, 1.0f, packed.data(), 16);
       for (std::size_t bits = 0; bits < halves.size(); ++bits) {
         const float truth =
             storage == Storage::f16 ? attest::f16_value(halves[bits]) : attest::bf16_value(halves[bits]);
@@ -169,13 +169,13 @@ BOOST_AUTO_TEST_CASE(rows_of_v_that_hold_nan_or_infinity_are_packed_as_zeros_and
     std::vector<float> packed(tile_keys * 64);
     std::vector<std::uint8_t> marks(tile_keys);
     BOOST_CHECK(
-        kernels->pack_values({v.data(), Storage::f32, head_dim_v, 1}, 20, head_dim_v, packed.data(), marks.data()));
+        kernels->products.pack_values({v.data(), Storage::f32, head_dim_v, 1}, 20, head_dim_v, packed.data(), marks.data()));
     for (int key = 0; key < 20; ++key) {
       const bool bad = key == 3 || key == 11;
       BOOST_CHECK_EQUAL(marks[key] != 0, bad);
       BOOST_CHECK_EQUAL(packed[key * kernels->panel], bad ? 0.0f : 1.0f);
     }
-    BOOST_CHECK(!kernels->pack_values({v.data() + 4 * head_dim_v, Storage::f32, head_dim_v, 1}, 5, head_dim_v,
+    BOOST_CHECK(!kernels->products.pack_values({v.data() + 4 * head_dim_v, Storage::f32, head_dim_v, 1}, 5, head_dim_v,
                                       packed.data(), marks.data()));
   }
 }
@@ -253,7 +253,7 @@ BOOST_AUTO_TEST_CASE(an_instruction_set_that_is_unknown_is_refused_by_name) {
   BOOST_CHECK_EXCEPTION(microkernels_of("sse9", "ATTEST_ISA"), attest::Error, [](const attest::Error& error) {
     const std::string text = error.what();
     return text.find("ATTEST_ISA") != std::string::npos && text.find("sse9") != std::string::npos &&
-           text.find("portable, avx2 or avx512") != std::string::npos;
+           text.find("portable, avx2, avx512 or avx512bf16") != std::string::npos;
   });
   BOOST_CHECK(!has_instruction_set("sse9"));
   BOOST_CHECK(has_instruction_set("portable"));

@@ -10,6 +10,7 @@
 
 #include "variants/common/cpu/attention_call.hpp"
 #include "variants/common/cpu/query_blocks.hpp"
+#include "variants/common/cpu/tile_attention.hpp"
 #include "variants/cross/kernels.hpp"
 
 namespace attest::cross {
@@ -76,9 +77,7 @@ Support supports(const Problem& problem, const Presence&) {
 }
 
 Arithmetic arithmetic(const Problem& problem) {
-  Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
-  arithmetic.rescales = (problem.seq_kv - 1) / tiles::tile_keys;
-  return arithmetic;
+  return tiles::tile_arithmetic(problem);
 }
 
 std::size_t workspace_bytes(const Problem& problem, int threads) {

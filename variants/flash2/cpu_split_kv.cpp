@@ -49,13 +49,10 @@ bool streams(const Problem& problem) {
 }
 
 Arithmetic arithmetic(const Problem& problem) {
-  Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
-  if (streams(problem)) {
-    arithmetic.rescales = tiles::stream_rescales(problem);
-    return arithmetic;
-  }
   // Tiles of a chunk less 1 and chunks less 1 together are at most all tiles less 1.
-  arithmetic.rescales = (problem.seq_kv - 1) / tiles::tile_keys;
+  if (!streams(problem)) return tiles::tile_arithmetic(problem);
+  Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
+  arithmetic.rescales = tiles::stream_rescales(problem);
   return arithmetic;
 }
 

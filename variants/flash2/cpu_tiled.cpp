@@ -7,6 +7,7 @@
 
 #include "variants/common/cpu/attention_call.hpp"
 #include "variants/common/cpu/query_blocks.hpp"
+#include "variants/common/cpu/tile_attention.hpp"
 #include "variants/flash2/kernels.hpp"
 
 namespace attest::flash2 {
@@ -18,9 +19,7 @@ Support supports(const Problem& problem, const Presence&) {
 }
 
 Arithmetic arithmetic(const Problem& problem) {
-  Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
-  arithmetic.rescales = (problem.seq_kv - 1) / tiles::tile_keys;
-  return arithmetic;
+  return tiles::tile_arithmetic(problem);
 }
 
 std::size_t workspace_bytes(const Problem& problem, int threads) {

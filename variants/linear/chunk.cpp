@@ -92,13 +92,13 @@ void Chunk::add_state(const float* other) {
 void Chunk::load_keys(const tiles::Rows& keys, const tiles::Rows& values, int count) {
   clock_.enter(Phase::packing);
   const auto padded = rounded_up(count, kernels_.panel);
-  kernels_.pack_keys(keys, count, sizes_.dims, keys_);
+  kernels_.products.pack_keys(keys, count, sizes_.dims, keys_);
   elementwise_.feature(keys_, static_cast<int>(rounded_up(padded * sizes_.dims, 16)));
   for (int block = 0; block < sizes_.blocks; ++block) {
     elementwise_.unpack_keys(keys_, count, sizes_.dims, kernels_.panel, block * block_dims, dims_of(block),
                              key_rows_ + std::int64_t{block} * sizes_.block_rows * tiles::score_stride);
   }
-  any_not_finite_ = kernels_.pack_values(values, count, sizes_.dims_v, values_, not_finite_);
+  any_not_finite_ = kernels_.products.pack_values(values, count, sizes_.dims_v, values_, not_finite_);
   raw_values_ = values;
   key_count_ = count;
 }
@@ -119,7 +119,7 @@ void Chunk::absorb() {
       const int width =
           std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, kernels_.vector_floats)));
       std::memset(sum, 0, static_cast<std::size_t>(floats) * sizeof(float));
-      kernels_.accumulate(rows, tiles::score_stride, SameRange(register_blocks, key_count_).of_strip, register_blocks,
+      kernels_.products.accumulate(rows, tiles::score_stride, SameRange(register_blocks, key_count_).of_strip, register_blocks,
                           values_ + place, width, tiles::tile_keys, nullptr, sum, kernels_.panel);
       elementwise_.add(state + place, sum, floats);
     }
@@ -148,7 +148,7 @@ int Chunk::seen(std::int64_t row, const Target& target) const {
 
 void Chunk::load_queries(const tiles::Rows& queries, int count) {
   const int rows = static_cast<int>(rounded_up(count, kernels_.row_block));
-  kernels_.pack_queries(queries, count, sizes_.dims, 1.0f, queries_, sizes_.query_stride);
+  kernels_.products.pack_queries(queries, count, sizes_.dims, 1.0f, queries_, sizes_.query_stride);
   elementwise_.feature(queries_, rows * sizes_.query_stride);
 }
 
@@ -158,12 +158,12 @@ void Chunk::add_pairs(int count, const Target& target) {
   SameRange ranges(strips, 0);
   for (int strip = 0; strip < strips; ++strip)
     ranges.of_strip[strip].end = seen(std::min((strip + 1) * kernels_.row_block, count) - 1, target);
-  kernels_.scores(queries_, sizes_.query_stride, ranges.of_strip, strips, keys_, sizes_.dims, scores_);
+  kernels_.products.scores(queries_, sizes_.query_stride, ranges.of_strip, strips, keys_, sizes_.dims, scores_);
   for (int row = 0; row < count; ++row) {
     denominators_[row] += elementwise_.cut_and_sum(scores_ + std::int64_t{row} * tiles::score_stride, seen(row, target),
                                                    ranges.of_strip[row / kernels_.row_block].end);
   }
-  kernels_.accumulate(scores_, tiles::score_stride, ranges.of_strip, strips, values_, output_columns(),
+  kernels_.products.accumulate(scores_, tiles::score_stride, ranges.of_strip, strips, values_, output_columns(),
                       tiles::tile_keys, nullptr, outputs_, sizes_.columns);
   if (any_not_finite_) add_not_finite(count, target);
 }
@@ -193,7 +193,7 @@ void Chunk::compute(const tiles::Rows& queries, int count, const Target& target)
     const int register_blocks = (count + kernels_.row_block - 1) / kernels_.row_block;
     for (int block = 0; block < sizes_.blocks; ++block) {
       const float* rows = queries_ + block * block_dims;
-      kernels_.accumulate(rows, sizes_.query_stride, SameRange(register_blocks, dims_of(block)).of_strip,
+      kernels_.products.accumulate(rows, sizes_.query_stride, SameRange(register_blocks, dims_of(block)).of_strip,
                           register_blocks, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys,
                           output_columns(), tiles::tile_keys, nullptr, outputs_, sizes_.columns);
       for (int row = 0; row < count; ++row) {

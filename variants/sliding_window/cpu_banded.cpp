@@ -10,6 +10,7 @@
 
 #include "variants/common/cpu/attention_call.hpp"
 #include "variants/common/cpu/query_blocks.hpp"
+#include "variants/common/cpu/tile_attention.hpp"
 #include "variants/sliding_window/kernels.hpp"
 
 namespace attest::sliding_window {
@@ -22,7 +23,7 @@ Support supports(const Problem& problem, const Presence&) {
 }
 
 Arithmetic arithmetic(const Problem& problem) {
-  Arithmetic arithmetic = tiles::tiles_arithmetic(problem);
+  Arithmetic arithmetic = tiles::tile_arithmetic(problem);
   const std::int64_t global = problem.parameter("global", 0);
   const bool bounded = problem.window.left >= 0 && (problem.window.right >= 0 || problem.causal);
   const std::int64_t right = problem.causal ? 0 : problem.window.right;

@@ -65,22 +65,18 @@ struct DropoutRow {
   std::uint32_t batch, head, row, first_key;
 };
 
-/// The micro-kernels of one instruction set. Packed sizes: queries [rows][stride]; keys [keys /
-/// panel][head_dim][panel]; values [columns / panel][tile_keys][panel]. A strip is row_block query rows; its scores and
-/// weights lie score_stride apart. Keys outside a strip's range are neither computed nor read, up to whole vectors.
-struct Microkernels {
-  const char* name;   ///< "portable", "avx2" or "avx512"
-  int row_block;      ///< query rows in registers at a time
-  int panel;          ///< keys (of K) and columns (of V) in registers at a time
-  int vector_floats;  ///< floats in one register
-
+/// Both products and the packing of their operands. Packed sizes in f32: queries [rows][stride]; keys [keys /
+/// panel][head_dim][panel]; values [columns / panel][tile_keys][panel]; pairs take no more. A strip is row_block query
+/// rows; its scores and weights lie score_stride apart. Keys outside a strip's range are neither computed nor read, up
+/// to whole vectors.
+struct Products {
   /// Widens `count` rows of Q to f32, times `sign`. Rows of `packed` have room for whole vectors.
   void (*pack_queries)(const Rows& queries, int count, int head_dim, float sign, float* packed,
                        std::ptrdiff_t packed_stride);
   /// Widens and transposes `count` keys (at most tile_keys); keys are padded by zeros to a whole vector.
   void (*pack_keys)(const Rows& keys, int count, int head_dim, float* packed);
   /// Widens `count` rows of V. A row that holds NaN or infinity is packed as zeros and marked in `not_finite` (one byte
-  /// a key); returns whether there was one.
+  /// a key); returns whether there was one. Pairs mark rows with values near the subnormals too.
   bool (*pack_values)(const Rows& values, int count, int head_dim_v, float* packed, std::uint8_t* not_finite);
   /// scores[r][n] = q_r . k_n for the rows of `strips` strips and the keys of each one's range.
   void (*scores)(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
@@ -91,6 +87,19 @@ struct Microkernels {
   void (*accumulate)(const float* weights, std::ptrdiff_t weight_stride, const KeyRange* ranges, int strips,
                      const float* values, int columns, int chunk, const float* factors, float* out,
                      std::ptrdiff_t out_stride);
+};
+
+/// The micro-kernels of one instruction set.
+struct Microkernels {
+  const char* name;   ///< "portable", "avx2", "avx512" or "avx512bf16"
+  int row_block;      ///< query rows in registers at a time
+  int panel;          ///< keys (of K) and columns (of V) in registers at a time
+  int vector_floats;  ///< floats in one register
+
+  Products products;  ///< of any storage, in f32
+  /// Of bf16 in pairs, which need not be widened but round the weights to bf16; null where the set has none.
+  const Products* pairs;
+
   /// Turns `count` scores (a multiple of vector_floats) in place into exp2((s - maximum) * log2_factor), with the
   /// maximum over these and `maximum`. A score of -inf is a hidden key: its weight is -0.0, while a visible weight that
   /// underflows is +0.0. A NaN score makes the sum NaN.
@@ -133,6 +142,9 @@ namespace avx2 {
 extern const Microkernels microkernels;
 }
 namespace avx512 {
+extern const Microkernels microkernels;
+}
+namespace avx512bf16 {
 extern const Microkernels microkernels;
 }
 

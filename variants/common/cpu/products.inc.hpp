@@ -12,9 +12,16 @@ namespace attest::tiles::ATTEST_TILES_ISA {
 
 enum class Start { zero, scaled, plain };
 
-/// out[r] = start + sum over `count` of left[r][n] * right[n], for row_block rows and kVectors registers of columns.
-/// Rows of `right` are `panel` floats apart.
-template <int kVectors, Start kStart>
+/// One step of a product: a float of the left operand, times a register of the right one.
+struct FloatStep {
+  static constexpr int terms = 1;
+  static ATTEST_TILES_INLINE Floats splat_of(const float* from) { return splat(*from); }
+  static ATTEST_TILES_INLINE Floats add(Floats left, Floats right, Floats sum) { return multiply_add(left, right, sum); }
+};
+
+/// out[r] = start + sum over `count` steps of left[r][n] * right[n], for row_block rows and kVectors registers of
+/// columns. Rows of `right` are `panel` floats apart.
+template <class Step, int kVectors, Start kStart>
 void product_block(const float* __restrict left, std::ptrdiff_t left_stride, const float* __restrict right, int count,
                    const float* __restrict factors, float* __restrict out, std::ptrdiff_t out_stride) {
   Floats sums[row_block][kVectors];
@@ -37,10 +44,10 @@ void product_block(const float* __restrict left, std::ptrdiff_t left_stride, con
       columns[vector] = load(right + vector * width);
 #pragma GCC unroll 16
     for (int row = 0; row < row_block; ++row) {
-      const Floats factor = splat(left[row * left_stride + place]);
+      const Floats factor = Step::splat_of(left + row * left_stride + place);
 #pragma GCC unroll 4
       for (int vector = 0; vector < kVectors; ++vector)
-        sums[row][vector] = multiply_add(factor, columns[vector], sums[row][vector]);
+        sums[row][vector] = Step::add(factor, columns[vector], sums[row][vector]);
     }
     right += panel;
   }
@@ -53,15 +60,15 @@ void product_block(const float* __restrict left, std::ptrdiff_t left_stride, con
 }
 
 /// The same for 1 to panel_vectors registers of columns.
-template <Start kStart, int kVectors = panel_vectors>
+template <class Step, Start kStart, int kVectors = panel_vectors>
 ATTEST_TILES_INLINE void product_of(int vectors, const float* left, std::ptrdiff_t left_stride, const float* right,
                                     int count, const float* factors, float* out, std::ptrdiff_t out_stride) {
   if constexpr (kVectors > 1) {
     if (vectors < kVectors) {
-      return product_of<kStart, kVectors - 1>(vectors, left, left_stride, right, count, factors, out, out_stride);
+      return product_of<Step, kStart, kVectors - 1>(vectors, left, left_stride, right, count, factors, out, out_stride);
     }
   }
-  product_block<kVectors, kStart>(left, left_stride, right, count, factors, out, out_stride);
+  product_block<Step, kVectors, kStart>(left, left_stride, right, count, factors, out, out_stride);
 }
 
 ATTEST_TILES_INLINE int smaller_of(int a, int b) {
@@ -81,21 +88,28 @@ inline KeyRange joint_range(const KeyRange* ranges, int strips) {
   return joint;
 }
 
-inline void scores(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
-                   const float* keys, int head_dim, float* scores) {
+template <class Step>
+void scores_by(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips, const float* keys,
+               int head_dim, float* scores) {
+  const int steps = (head_dim + Step::terms - 1) / Step::terms;
   const KeyRange joint = joint_range(ranges, strips);
   for (int first = joint.begin / panel * panel; first < joint.end; first += panel) {
-    const float* from = keys + std::ptrdiff_t{first} * head_dim;
+    const float* from = keys + std::ptrdiff_t{first} * steps;
     for (int strip = 0; strip < strips; ++strip) {
       const int begin = larger_of(ranges[strip].begin, first) / width * width;
       const int end = smaller_of(ranges[strip].end, first + panel);
       if (begin >= end) continue;
-      product_of<Start::zero>((end - begin + width - 1) / width,
+      product_of<Step, Start::zero>((end - begin + width - 1) / width,
                               queries + std::ptrdiff_t{strip} * row_block * query_stride, query_stride,
-                              from + (begin - first), head_dim, nullptr,
+                              from + (begin - first), steps, nullptr,
                               scores + std::ptrdiff_t{strip} * row_block * score_stride + begin, score_stride);
     }
   }
+}
+
+inline void scores(const float* queries, std::ptrdiff_t query_stride, const KeyRange* ranges, int strips,
+                   const float* keys, int head_dim, float* scores) {
+  scores_by<FloatStep>(queries, query_stride, ranges, strips, keys, head_dim, scores);
 }
 
 inline void accumulate(const float* weights, std::ptrdiff_t weight_stride, const KeyRange* ranges, int strips,
@@ -113,10 +127,10 @@ inline void accumulate(const float* weights, std::ptrdiff_t weight_stride, const
         const float* right = values + std::ptrdiff_t{column} * tile_keys + std::ptrdiff_t{begin} * panel;
         float* to = out + std::ptrdiff_t{strip} * row_block * out_stride + column;
         if (factors != nullptr && begin == ranges[strip].begin) {
-          product_of<Start::scaled>(vectors, left, weight_stride, right, end - begin, factors + strip * row_block, to,
+          product_of<FloatStep, Start::scaled>(vectors, left, weight_stride, right, end - begin, factors + strip * row_block, to,
                                     out_stride);
         } else {
-          product_of<Start::plain>(vectors, left, weight_stride, right, end - begin, nullptr, to, out_stride);
+          product_of<FloatStep, Start::plain>(vectors, left, weight_stride, right, end - begin, nullptr, to, out_stride);
         }
       }
     }

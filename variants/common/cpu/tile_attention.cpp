@@ -5,6 +5,7 @@
 
 #include "harness/core/workspace.hpp"
 #include "variants/common/cpu/cache.hpp"
+#include "variants/common/cpu/instruction_set.hpp"
 
 namespace attest::tiles {
 
@@ -30,6 +31,10 @@ std::size_t value_floats(const Microkernels& kernels, std::int64_t head_dim_v) {
   return static_cast<std::size_t>(tile_keys * rounded_up(head_dim_v, kernels.panel));
 }
 
+const Products& products_of(const Microkernels& kernels, DType dtype) {
+  return narrows_weights(kernels, dtype) ? *kernels.pairs : kernels.products;
+}
+
 /// Floats of a row of K or V that are packed, and of a row of sums: whole registers.
 int whole_vectors(const Microkernels& kernels, std::int64_t columns) {
   return static_cast<int>(rounded_up(columns, kernels.vector_floats));
@@ -50,6 +55,17 @@ int keys_in_l1(const Microkernels& kernels) {
 
 }  // namespace
 
+bool narrows_weights(const Microkernels& kernels, DType dtype) {
+  return kernels.pairs != nullptr && dtype == DType::bf16;
+}
+
+Arithmetic tile_arithmetic(const Problem& problem) {
+  Arithmetic arithmetic = tiles_arithmetic(problem);
+  arithmetic.rescales = (problem.seq_kv - 1) / tile_keys;
+  if (narrows_weights(microkernels(), problem.dtype)) arithmetic.weight = unit_roundoff(problem.dtype);
+  return arithmetic;
+}
+
 std::size_t PackedTile::bytes(const Microkernels& kernels, std::int64_t head_dim, std::int64_t head_dim_v) {
   return Workspace::padded_for<float>(key_floats(head_dim)) +
          Workspace::padded_for<float>(value_floats(kernels, head_dim_v)) +
@@ -68,8 +84,9 @@ PackedTile PackedTile::at(const Microkernels& kernels, std::int64_t head_dim, st
 void PackedTile::pack(const Microkernels& kernels, const AttentionCall& call, std::int64_t batch, std::int64_t head_kv,
                       std::int64_t first, int count) {
   const Problem& problem = call.problem;
-  kernels.pack_keys(call.key_rows(batch, head_kv, first), count, static_cast<int>(problem.head_dim), keys);
-  any_not_finite = kernels.pack_values(call.value_rows(batch, head_kv, first), count,
+  const Products& products = products_of(kernels, problem.dtype);
+  products.pack_keys(call.key_rows(batch, head_kv, first), count, static_cast<int>(problem.head_dim), keys);
+  any_not_finite = products.pack_values(call.value_rows(batch, head_kv, first), count,
                                        static_cast<int>(problem.head_dim_v), values, not_finite);
 }
 
@@ -87,6 +104,7 @@ std::size_t TileAttention::bytes(const Microkernels& kernels, const Problem& pro
 TileAttention::TileAttention(const Microkernels& kernels, const AttentionCall& call, int max_rows, bool packs,
                              std::byte* memory, PhaseClock clock)
     : kernels_(kernels),
+      products_(products_of(kernels, call.problem.dtype)),
       call_(call),
       columns_(whole_vectors(kernels, call.problem.head_dim_v)),
       query_stride_(whole_vectors(kernels, call.problem.head_dim)),
@@ -120,7 +138,7 @@ void TileAttention::start(const RowBlock& block, KeySpan limit) {
   std::fill(softmax_.factors, softmax_.factors + whole, 1.0f);
   const int step = block.heads == 1 ? block.rows : 1;  // rows of one head are packed together
   for (int row = 0; row < block.rows; row += step) {
-    kernels_.pack_queries(query_rows(block, row), step, static_cast<int>(problem.head_dim), call_.query_sign,
+    products_.pack_queries(query_rows(block, row), step, static_cast<int>(problem.head_dim), call_.query_sign,
                           queries_ + std::ptrdiff_t{row} * query_stride_, query_stride_);
   }
   for (int row = 0; row < block.rows; ++row) {
@@ -240,7 +258,7 @@ void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, st
 
   const int head_dim = static_cast<int>(call_.problem.head_dim);
   clock_.enter(Phase::products);
-  kernels_.scores(queries_ + std::ptrdiff_t{begin_row} * query_stride_, query_stride_, ranges_, strips, tile.keys,
+  products_.scores(queries_ + std::ptrdiff_t{begin_row} * query_stride_, query_stride_, ranges_, strips, tile.keys,
                   head_dim, scores_);
   clock_.enter(Phase::softmax);
   for (int strip = 0; strip < strips; ++strip) {
@@ -250,7 +268,7 @@ void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, st
           scores_ + std::ptrdiff_t{strip} * block * score_stride);
   }
   clock_.enter(Phase::products);
-  kernels_.accumulate(scores_, score_stride, ranges_, strips, tile.values, columns_, value_chunk_,
+  products_.accumulate(scores_, score_stride, ranges_, strips, tile.values, columns_, value_chunk_,
                       softmax_.factors + begin_row, sums_ + std::ptrdiff_t{begin_row} * columns_, columns_);
   if (!tile.any_not_finite) return;
   for (int strip = 0; strip < strips; ++strip) {
@@ -289,7 +307,7 @@ void TileAttention::drop(int row, std::int64_t first, KeyRange range, float* wei
   kernels_.dropout(weights + range.begin, range.end - range.begin, dropout);
 }
 
-/// Rows of V with NaN or infinity were left out of the product; the rows that see them take them here, one by one.
+/// Rows of V with NaN or infinity (of pairs, near the subnormals too) were left out of the product; the rows that see them take them here, one by one.
 void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, KeyRange range, int strip_row,
                                    const float* weights) {
   const int rows = std::min(kernels_.row_block, block_.rows - strip_row);

@@ -10,6 +10,13 @@
 
 namespace attest::tiles {
 
+/// Whether tiles of this type round their weights to it before the second product.
+bool narrows_weights(const Microkernels& kernels, DType dtype);
+
+/// The rounding of kernels built on TileAttention: that of all kernels of this folder, with a rescale a tile and the
+/// rounding of the weights.
+Arithmetic tile_arithmetic(const Problem& problem);
+
 /// Up to tile_keys keys and values, packed for the products.
 struct PackedTile {
   float* keys = nullptr;
@@ -81,6 +88,7 @@ class TileAttention {
   void for_each_tile(std::int64_t alignment, const Visit& visit);
 
   const Microkernels& kernels_;
+  const Products& products_;
   const AttentionCall& call_;
   int columns_;       ///< of a row of sums
   int query_stride_;  ///< floats from one packed row of Q to the next

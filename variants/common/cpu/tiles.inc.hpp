@@ -7,6 +7,10 @@
 #include "variants/common/cpu/stream.inc.hpp"
 #include "variants/common/cpu/vector.inc.hpp"
 
+#if defined(ATTEST_TILES_PAIRS)
+#include "variants/common/cpu/pairs.inc.hpp"
+#endif
+
 #define ATTEST_TILES_TEXT_OF(name) #name
 #define ATTEST_TILES_TEXT(name) ATTEST_TILES_TEXT_OF(name)
 
@@ -20,11 +24,16 @@ const Microkernels microkernels{
     .row_block = row_block,
     .panel = panel,
     .vector_floats = width,
-    .pack_queries = pack_queries,
-    .pack_keys = pack_keys,
-    .pack_values = pack_values,
-    .scores = scores,
-    .accumulate = accumulate,
+    .products = {.pack_queries = pack_queries,
+                 .pack_keys = pack_keys,
+                 .pack_values = pack_values,
+                 .scores = scores,
+                 .accumulate = accumulate},
+#if defined(ATTEST_TILES_PAIRS)
+    .pairs = &pair_products,
+#else
+    .pairs = nullptr,
+#endif
     .soften = soften,
     .soften_strip = soften_strip,
     .exp2 = exp2,
