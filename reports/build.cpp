@@ -37,6 +37,9 @@ reports::Report build_report(const ReportInput& input) {
   if (reports::Section decoding = reports::decoding_section(study); !decoding.blocks.empty()) {
     report.sections.push_back(std::move(decoding));
   }
+  if (reports::Section phases = reports::phases_section(study); !phases.blocks.empty()) {
+    report.sections.push_back(std::move(phases));
+  }
   if (reports::Section device = reports::device_section(study); !device.blocks.empty()) {
     report.sections.push_back(std::move(device));
   }

@@ -62,6 +62,9 @@ std::string sensitivity_warning(const Study& study);
 /// Decoding steps timed with K and V flushed; without blocks where there are none.
 Section decoding_section(const Study& study);
 
+/// What the time of kernels on the CPU goes to; without blocks where none says.
+Section phases_section(const Study& study);
+
 /// Workspace measured against predicted.
 Section memory_section(const Study& study);
 

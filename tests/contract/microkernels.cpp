@@ -168,15 +168,15 @@ BOOST_AUTO_TEST_CASE(rows_of_v_that_hold_nan_or_infinity_are_packed_as_zeros_and
     v[11 * head_dim_v] = std::nanf("");
     std::vector<float> packed(tile_keys * 64);
     std::vector<std::uint8_t> marks(tile_keys);
-    BOOST_CHECK(
-        kernels->products.pack_values({v.data(), Storage::f32, head_dim_v, 1}, 20, head_dim_v, packed.data(), marks.data()));
+    BOOST_CHECK(kernels->products.pack_values({v.data(), Storage::f32, head_dim_v, 1}, 20, head_dim_v, packed.data(),
+                                              marks.data()));
     for (int key = 0; key < 20; ++key) {
       const bool bad = key == 3 || key == 11;
       BOOST_CHECK_EQUAL(marks[key] != 0, bad);
       BOOST_CHECK_EQUAL(packed[key * kernels->panel], bad ? 0.0f : 1.0f);
     }
     BOOST_CHECK(!kernels->products.pack_values({v.data() + 4 * head_dim_v, Storage::f32, head_dim_v, 1}, 5, head_dim_v,
-                                      packed.data(), marks.data()));
+                                               packed.data(), marks.data()));
   }
 }
 

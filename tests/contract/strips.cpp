@@ -36,7 +36,8 @@ BOOST_AUTO_TEST_CASE(scores_are_right_for_every_range_and_head_size_and_touch_no
         const std::vector<float> k = normal_values(static_cast<std::size_t>(2 * keys * head_dim), 2);
         std::vector<float> packed_q(static_cast<std::size_t>(rows * stride)), packed_k(tile_keys * 64);
         std::vector<float> scores(static_cast<std::size_t>(rows * score_stride), untouched);
-        kernels->products.pack_queries({q.data(), Storage::f32, head_dim, 1}, rows, head_dim, -1.0f, packed_q.data(), stride);
+        kernels->products.pack_queries({q.data(), Storage::f32, head_dim, 1}, rows, head_dim, -1.0f, packed_q.data(),
+                                       stride);
         kernels->products.pack_keys({k.data(), Storage::f32, 2 * head_dim, 2}, keys, head_dim, packed_k.data());
         // A whole strip, one that begins and ends anywhere, and one without a key.
         const int some = static_cast<int>(random() % static_cast<unsigned>(keys));
@@ -84,14 +85,14 @@ BOOST_AUTO_TEST_CASE(weighted_values_are_summed_over_each_strip_s_range_whatever
       std::vector<float> packed(static_cast<std::size_t>(tile_keys * 128));
       std::vector<std::uint8_t> marks(tile_keys);
       kernels->products.pack_values({v.data(), Storage::f32, columns_asked, 1}, keys, columns_asked, packed.data(),
-                           marks.data());
+                                    marks.data());
       const int some = static_cast<int>(random() % 100);
       const KeyRange ranges[strips] = {{0, keys}, {some, some + 37}};
       for (const int chunk : {16, 64, tile_keys}) {
         for (const bool scaled : {true, false}) {
           std::vector<float> out = before;
           kernels->products.accumulate(weights.data(), score_stride, ranges, strips, packed.data(), columns, chunk,
-                              scaled ? factors.data() : nullptr, out.data(), columns);
+                                       scaled ? factors.data() : nullptr, out.data(), columns);
           double worst = 0.0;
           for (int row = 0; row < rows; ++row) {
             const KeyRange range = ranges[row / kernels->row_block];

@@ -38,9 +38,11 @@ CellRecord example() {
   RoundRecord round;
   round.seconds = {0.5, 0.25, 0.5};
   round.stopped_by = "interval";
+  round.phases = PhaseFigures{.shares = {0.1, 0.0, 0.6, 0.2, 0.05}, .runs = 3};
   record.rounds = {round};
   record.timing = TimingSummary{.samples = 3, .seconds_median = 0.5, .seconds_ci_low = 0.25, .seconds_ci_high = 0.5};
   record.peak_flops = 1e10;
+  record.phases = PhaseFigures{.shares = {0.1, 0.0, 0.6, 0.2, 0.05}, .runs = 9};
   record.reproduce = "attest bench";
   return record;
 }
@@ -79,6 +81,8 @@ BOOST_AUTO_TEST_CASE(json_has_the_documented_keys_and_the_timed_ones_only_when_t
   BOOST_TEST(with["recall"]["right"] == 5);
   BOOST_TEST(with["recall"]["share_reference"] == 0.75);
   BOOST_TEST(with["workspace_bytes_measured"] == 128);
+  BOOST_TEST(with["phases"]["products"] == 0.6);
+  BOOST_TEST(with["rounds"][0]["phases"]["runs"] == 3);
 }
 
 BOOST_AUTO_TEST_CASE(a_record_comes_back_from_its_json_text) {

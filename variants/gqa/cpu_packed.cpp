@@ -2,9 +2,8 @@
 // Source: Ainslie et al. 2023, arXiv:2305.13245; inner loop of Dao 2023, arXiv:2307.08691
 // Split:  all threads pack K and V of some key heads; the tasks are then (key head, block of the group's rows), where
 //         the rows of a block are neighbours (i, h) of the whole group, so that one tile of keys serves all its heads
-// Memory: packed K and V of the key heads in work, in f32, where more than one block reads them; per thread a packed block of Q, sums, scores of a strip
-// Cost:   2*(d+dv) flops a visible pair
-// Limits: f32, bf16, f16; head dims to 1024
+// Memory: packed K and V of the key heads in work, in f32, where more than one block reads them; per thread a packed
+// block of Q, sums, scores of a strip Cost:   2*(d+dv) flops a visible pair Limits: f32, bf16, f16; head dims to 1024
 
 #include <algorithm>
 

@@ -119,8 +119,9 @@ void Chunk::absorb() {
       const int width =
           std::min(kernels_.panel, static_cast<int>(rounded_up(sizes_.dims_v - column, kernels_.vector_floats)));
       std::memset(sum, 0, static_cast<std::size_t>(floats) * sizeof(float));
-      kernels_.products.accumulate(rows, tiles::score_stride, SameRange(register_blocks, key_count_).of_strip, register_blocks,
-                          values_ + place, width, tiles::tile_keys, nullptr, sum, kernels_.panel);
+      kernels_.products.accumulate(rows, tiles::score_stride, SameRange(register_blocks, key_count_).of_strip,
+                                   register_blocks, values_ + place, width, tiles::tile_keys, nullptr, sum,
+                                   kernels_.panel);
       elementwise_.add(state + place, sum, floats);
     }
     elementwise_.add_row_sums(rows, dims_of(block), key_count_, norm_ + block * block_dims);
@@ -164,7 +165,7 @@ void Chunk::add_pairs(int count, const Target& target) {
                                                    ranges.of_strip[row / kernels_.row_block].end);
   }
   kernels_.products.accumulate(scores_, tiles::score_stride, ranges.of_strip, strips, values_, output_columns(),
-                      tiles::tile_keys, nullptr, outputs_, sizes_.columns);
+                               tiles::tile_keys, nullptr, outputs_, sizes_.columns);
   if (any_not_finite_) add_not_finite(count, target);
 }
 
@@ -194,8 +195,8 @@ void Chunk::compute(const tiles::Rows& queries, int count, const Target& target)
     for (int block = 0; block < sizes_.blocks; ++block) {
       const float* rows = queries_ + block * block_dims;
       kernels_.products.accumulate(rows, sizes_.query_stride, SameRange(register_blocks, dims_of(block)).of_strip,
-                          register_blocks, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys,
-                          output_columns(), tiles::tile_keys, nullptr, outputs_, sizes_.columns);
+                                   register_blocks, state_ + std::int64_t{block} * sizes_.columns * tiles::tile_keys,
+                                   output_columns(), tiles::tile_keys, nullptr, outputs_, sizes_.columns);
       for (int row = 0; row < count; ++row) {
         if (block == 0) ahead_.fetch(lines);
         denominators_[row] += elementwise_.dot(rows + std::int64_t{row} * sizes_.query_stride,

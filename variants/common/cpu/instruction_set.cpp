@@ -9,7 +9,8 @@ namespace attest::tiles {
 
 namespace {
 
-constexpr const Microkernels* best_first[] = {&avx512bf16::microkernels, &avx512::microkernels, &avx2::microkernels, &portable::microkernels};
+constexpr const Microkernels* best_first[] = {&avx512bf16::microkernels, &avx512::microkernels, &avx2::microkernels,
+                                              &portable::microkernels};
 
 bool runs_here(const Microkernels& kernels) {
   const std::string_view name = kernels.name;

@@ -65,7 +65,8 @@ ATTEST_TILES_INLINE Ints unfit_lanes(Floats value) {
 inline bool unfit(const std::uint16_t* row, const Rows& values, int head_dim_v) {
   Ints bad{};
   for (int column = 0; column < head_dim_v; column += width)
-    bad |= unfit_lanes(widen<Storage::bf16>(row + column * values.column_stride, values.column_stride, head_dim_v - column));
+    bad |= unfit_lanes(
+        widen<Storage::bf16>(row + column * values.column_stride, values.column_stride, head_dim_v - column));
   return any_of(bad);
 }
 
@@ -111,7 +112,8 @@ inline void narrow_weights(const float* weights, std::ptrdiff_t weight_stride, K
         value = load(weights + row * weight_stride + key);
       } else {
         for (int lane = 0; lane < width; ++lane) {
-          if (key + lane >= range.begin && key + lane < range.end) value[lane] = weights[row * weight_stride + key + lane];
+          if (key + lane >= range.begin && key + lane < range.end)
+            value[lane] = weights[row * weight_stride + key + lane];
         }
       }
       const __m256bh halves = _mm512_cvtneps_pbh((__m512)value);
@@ -136,8 +138,7 @@ inline void accumulate_pairs(const float* weights, std::ptrdiff_t weight_stride,
         if (range.begin >= range.end || begin >= end) continue;
         narrow_weights(weights + std::ptrdiff_t{strip} * row_block * weight_stride, weight_stride, range, begin, end,
                        narrowed, narrowed_stride);
-        const float* right =
-            values + std::ptrdiff_t{column} * (tile_keys / 2) + std::ptrdiff_t{begin / 2} * panel;
+        const float* right = values + std::ptrdiff_t{column} * (tile_keys / 2) + std::ptrdiff_t{begin / 2} * panel;
         float* to = out + std::ptrdiff_t{strip} * row_block * out_stride + column;
         const int steps = (end - begin + 1) / 2;
         if (factors != nullptr && begin == range.begin / 2 * 2) {

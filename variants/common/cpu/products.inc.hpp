@@ -16,7 +16,9 @@ enum class Start { zero, scaled, plain };
 struct FloatStep {
   static constexpr int terms = 1;
   static ATTEST_TILES_INLINE Floats splat_of(const float* from) { return splat(*from); }
-  static ATTEST_TILES_INLINE Floats add(Floats left, Floats right, Floats sum) { return multiply_add(left, right, sum); }
+  static ATTEST_TILES_INLINE Floats add(Floats left, Floats right, Floats sum) {
+    return multiply_add(left, right, sum);
+  }
 };
 
 /// out[r] = start + sum over `count` steps of left[r][n] * right[n], for row_block rows and kVectors registers of
@@ -100,9 +102,9 @@ void scores_by(const float* queries, std::ptrdiff_t query_stride, const KeyRange
       const int end = smaller_of(ranges[strip].end, first + panel);
       if (begin >= end) continue;
       product_of<Step, Start::zero>((end - begin + width - 1) / width,
-                              queries + std::ptrdiff_t{strip} * row_block * query_stride, query_stride,
-                              from + (begin - first), steps, nullptr,
-                              scores + std::ptrdiff_t{strip} * row_block * score_stride + begin, score_stride);
+                                    queries + std::ptrdiff_t{strip} * row_block * query_stride, query_stride,
+                                    from + (begin - first), steps, nullptr,
+                                    scores + std::ptrdiff_t{strip} * row_block * score_stride + begin, score_stride);
     }
   }
 }
@@ -127,10 +129,11 @@ inline void accumulate(const float* weights, std::ptrdiff_t weight_stride, const
         const float* right = values + std::ptrdiff_t{column} * tile_keys + std::ptrdiff_t{begin} * panel;
         float* to = out + std::ptrdiff_t{strip} * row_block * out_stride + column;
         if (factors != nullptr && begin == ranges[strip].begin) {
-          product_of<FloatStep, Start::scaled>(vectors, left, weight_stride, right, end - begin, factors + strip * row_block, to,
-                                    out_stride);
+          product_of<FloatStep, Start::scaled>(vectors, left, weight_stride, right, end - begin,
+                                               factors + strip * row_block, to, out_stride);
         } else {
-          product_of<FloatStep, Start::plain>(vectors, left, weight_stride, right, end - begin, nullptr, to, out_stride);
+          product_of<FloatStep, Start::plain>(vectors, left, weight_stride, right, end - begin, nullptr, to,
+                                              out_stride);
         }
       }
     }

@@ -87,7 +87,7 @@ void PackedTile::pack(const Microkernels& kernels, const AttentionCall& call, st
   const Products& products = products_of(kernels, problem.dtype);
   products.pack_keys(call.key_rows(batch, head_kv, first), count, static_cast<int>(problem.head_dim), keys);
   any_not_finite = products.pack_values(call.value_rows(batch, head_kv, first), count,
-                                       static_cast<int>(problem.head_dim_v), values, not_finite);
+                                        static_cast<int>(problem.head_dim_v), values, not_finite);
 }
 
 std::size_t TileAttention::bytes(const Microkernels& kernels, const Problem& problem, int max_rows, bool packs) {
@@ -139,7 +139,7 @@ void TileAttention::start(const RowBlock& block, KeySpan limit) {
   const int step = block.heads == 1 ? block.rows : 1;  // rows of one head are packed together
   for (int row = 0; row < block.rows; row += step) {
     products_.pack_queries(query_rows(block, row), step, static_cast<int>(problem.head_dim), call_.query_sign,
-                          queries_ + std::ptrdiff_t{row} * query_stride_, query_stride_);
+                           queries_ + std::ptrdiff_t{row} * query_stride_, query_stride_);
   }
   for (int row = 0; row < block.rows; ++row) {
     views_[row] = view_of_row(problem, (block.first_row + row) / block.heads, kv_length, call_.global);
@@ -259,7 +259,7 @@ void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, st
   const int head_dim = static_cast<int>(call_.problem.head_dim);
   clock_.enter(Phase::products);
   products_.scores(queries_ + std::ptrdiff_t{begin_row} * query_stride_, query_stride_, ranges_, strips, tile.keys,
-                  head_dim, scores_);
+                   head_dim, scores_);
   clock_.enter(Phase::softmax);
   for (int strip = 0; strip < strips; ++strip) {
     ahead_.fetch(ahead_lines_);
@@ -269,7 +269,7 @@ void TileAttention::attend_strips(const PackedTile& tile, std::int64_t first, st
   }
   clock_.enter(Phase::products);
   products_.accumulate(scores_, score_stride, ranges_, strips, tile.values, columns_, value_chunk_,
-                      softmax_.factors + begin_row, sums_ + std::ptrdiff_t{begin_row} * columns_, columns_);
+                       softmax_.factors + begin_row, sums_ + std::ptrdiff_t{begin_row} * columns_, columns_);
   if (!tile.any_not_finite) return;
   for (int strip = 0; strip < strips; ++strip) {
     add_not_finite(tile, first, ranges_[strip], begin_row + strip * block,
@@ -307,7 +307,8 @@ void TileAttention::drop(int row, std::int64_t first, KeyRange range, float* wei
   kernels_.dropout(weights + range.begin, range.end - range.begin, dropout);
 }
 
-/// Rows of V with NaN or infinity (of pairs, near the subnormals too) were left out of the product; the rows that see them take them here, one by one.
+/// Rows of V with NaN or infinity (of pairs, near the subnormals too) were left out of the product; the rows that see
+/// them take them here, one by one.
 void TileAttention::add_not_finite(const PackedTile& tile, std::int64_t first, KeyRange range, int strip_row,
                                    const float* weights) {
   const int rows = std::min(kernels_.row_block, block_.rows - strip_row);
