@@ -26,9 +26,6 @@ std::string approximation_group(const Study& study, const View& view) {
   if (!view.passed() || !view.record->accuracy.approximation || !stands_for_its_variant(study, view)) return "";
   return drop_tokens(view.family, {"b", "hq", "hkv"}) + ", inputs " + view.record->key.inputs;
 }
-double length_place(const View& view) {
-  return view.length;
-}
 void measure_distance(const View& view, Point& point) {
   const double distance = view.record->accuracy.approximation->relative_l2;
   if (distance > 0.0) point.y = distance;
