@@ -40,7 +40,7 @@ struct RoundRecord {
   std::vector<double> seconds;    ///< raw samples, seconds an iteration, in the order taken
   std::int64_t iterations = 1;    ///< iterations a sample
   std::string stopped_by;         ///< "interval", "time limit" or "sample limit" (harness/measure/timer.hpp)
-  std::optional<PhaseFigures> phases;
+  std::optional<PhaseFigures> phases{};
   double peak_flops = 0.0;        ///< FMA peak of the problem's type measured beside this round, same threads; 0: none
   std::uint64_t output_hash = 0;  ///< of the outputs after timing; equal to the proven one
 };
