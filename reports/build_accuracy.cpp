@@ -160,49 +160,63 @@ Table accuracy_table(const Study& study) {
   return table;
 }
 
-/// As FlashAttention-3 prints it: one row a kernel and kind of inputs, one column a type, the least of a column in
-/// bold.
+/// The worst error of one kernel with one type and kind of inputs, and the problems that it is of.
+struct TypeError {
+  double worst = 0;
+  std::set<std::string> problems;
+};
+
+/// As FlashAttention-3 prints it: one row a kernel and kind of inputs, one column a type; the least of a column is bold
+/// where all kernels of that type and those inputs computed the same problems.
 Table rmse_table(const Study& study) {
   Table table{
       .id = "rmse",
       .title = "RMSE by kernel and type",
       .note =
-          "The largest over the kernel's passed cells of that type and those inputs, against double precision; "
-          "the least of each type and inputs is bold. Kernels need not have run the same problems: the table of "
-          "every cell says which.",
+          "The largest over the kernel's passed cells of that type and those inputs, against double precision. "
+          "Where all kernels of one type and kind of inputs computed the same problems, the least is bold; else "
+          "they are not to be compared.",
       .columns = {text_column("kernel"), text_column("inputs")},
       .rows = {},
       .collapsed = false};
-  std::map<std::pair<std::string, std::string>, std::map<std::string, double>> rows;
-  std::map<std::pair<std::string, std::string>, double> least;  // by inputs and type
+  std::map<std::string, std::map<std::string, std::map<std::string, TypeError>>> by_inputs;  // inputs, type, kernel
   std::set<std::string> types;
   for (const View& view : study.views) {
     const AccuracyFigures* figures = view.passed() ? main_output(view) : nullptr;
     if (figures == nullptr) continue;
     const std::string type(name_of(view.problem.dtype));
     types.insert(type);
-    double& worst = rows[{view.record->key.inputs, view.record->key.kernel}][type];
-    worst = std::max(worst, figures->rmse);
+    TypeError& error = by_inputs[view.record->key.inputs][type][view.record->key.kernel];
+    error.worst = std::max(error.worst, figures->rmse);
+    error.problems.insert(view.record->key.problem + view.function_class);
   }
   for (const std::string& type : types)
     table.columns.push_back(number_column(type, error_format));
-  for (const auto& [names, by_type] : rows) {
-    for (const auto& [type, value] : by_type) {
-      const auto place = least.emplace(std::pair(names.first, type), value).first;
-      place->second = std::min(place->second, value);
-    }
-  }
-  for (const auto& [names, by_type] : rows) {
-    std::vector<Entry> row = {code_entry(names.second), text_entry(names.first)};
+  for (const auto& [inputs, by_type] : by_inputs) {
+    std::map<std::string, std::vector<Entry>> rows;  // by kernel
+    std::size_t column = 0;
     for (const std::string& type : types) {
+      ++column;
       const auto found = by_type.find(type);
-      if (found == by_type.end()) {
-        row.emplace_back(Missing{});
-      } else {
-        row.emplace_back(Number{.value = found->second, .strong = found->second <= least.at({names.first, type})});
+      if (found == by_type.end()) continue;
+      const auto& kernels = found->second;
+      const bool same = kernels.size() > 1 && std::all_of(kernels.begin(), kernels.end(), [&](const auto& kernel) {
+                          return kernel.second.problems == kernels.begin()->second.problems;
+                        });
+      const double least = std::min_element(kernels.begin(), kernels.end(), [](const auto& left, const auto& right) {
+                             return left.second.worst < right.second.worst;
+                           })->second.worst;
+      for (const auto& [kernel, error] : kernels) {
+        std::vector<Entry>& row = rows[kernel];
+        row.resize(types.size() + 2, Missing{});
+        row[column + 1] = Number{.value = error.worst, .strong = same && error.worst <= least};
       }
     }
-    table.rows.push_back(std::move(row));
+    for (auto& [kernel, row] : rows) {
+      row[0] = code_entry(kernel);
+      row[1] = text_entry(inputs);
+      table.rows.push_back(std::move(row));
+    }
   }
   return table;
 }

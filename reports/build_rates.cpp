@@ -118,7 +118,7 @@ Section rate_section(const Study& study, const std::string& device) {
   if (group.timed == 0) return section;
   section.blocks.emplace_back(Paragraph{
       "How fast each kernel computes, in the panels of the FlashAttention papers. Their figures count 4 T^2 d H FLOPs, "
-      "halved when causal; here FLOPs are exact, so that a causal rate is higher by (T + 1) / T."});
+      "halved when causal; here FLOPs are exact, so that a causal rate is higher by the factor (T + 1) / T."});
   section.blocks.emplace_back(rate_figure(group, device));
   return section;
 }

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "harness/core/error.hpp"
+#include "harness/measure/resampled_medians.hpp"
 
 namespace attest {
 
@@ -86,13 +87,6 @@ std::vector<double> log_medians(std::span<const GrowthPoint> points) {
   return logs;
 }
 
-std::vector<double> resampled_log_medians(std::span<const GrowthPoint> points, Generator& generator) {
-  std::vector<double> logs;
-  for (const GrowthPoint& point : points)
-    logs.push_back(std::log(median(resample(point.samples, generator))));
-  return logs;
-}
-
 /// Residuals blown up to the spread that they would have had without pulling the line towards themselves, centred.
 std::vector<double> corrected_residuals(std::span<const double> x, std::span<const double> y, const Line& line) {
   const double x_mean = mean(x);
@@ -134,8 +128,9 @@ PowerFit fit_power(std::span<const GrowthPoint> points, const BootstrapOptions& 
   const std::vector<double> residuals = corrected_residuals(x, y, line);
   std::vector<double> by_samples, by_residuals;
   std::vector<double> drawn(x.size());
+  ResampledMedians resampled(points);
   for (std::size_t round = 0; round < options.resamples; ++round) {
-    by_samples.push_back(fit_line(x, resampled_log_medians(points, generator)).slope);
+    by_samples.push_back(fit_line(x, resampled.draw_logs(generator)).slope);
     for (std::size_t i = 0; i < x.size(); ++i) {
       drawn[i] = line.intercept + line.slope * x[i] + residuals[generator.below(residuals.size())];
     }
@@ -349,9 +344,11 @@ std::vector<Crossover> crossovers(std::span<const GrowthPoint> first, std::span<
 
   std::vector<std::vector<double>> drawn_lengths(found.size());
   Generator generator(options.seed);
+  ResampledMedians left_medians(left);
+  ResampledMedians right_medians(right);
   for (std::size_t round = 0; round < options.resamples; ++round) {
-    const std::vector<double> numerator = resampled_log_medians(left, generator);
-    const std::vector<double> denominator = resampled_log_medians(right, generator);
+    const std::vector<double> numerator = left_medians.draw_logs(generator);
+    const std::vector<double> denominator = right_medians.draw_logs(generator);
     const std::vector<Crossing> drawn = find_crossings(x, ratio_of(numerator, denominator));
     for (std::size_t i = 0; i < found.size(); ++i) {
       if (const Crossing* match = nearest(drawn, found[i])) drawn_lengths[i].push_back(match->log_length);

@@ -6,6 +6,7 @@
 
 #include "harness/core/error.hpp"
 #include "harness/measure/growth.hpp"
+#include "harness/measure/resampled_medians.hpp"
 
 using namespace attest;
 
@@ -199,6 +200,22 @@ BOOST_AUTO_TEST_CASE(a_crossing_within_the_noise_has_no_interval) {
   BOOST_TEST_REQUIRE(found.size() == 1u);
   BOOST_TEST(found[0].found_share < 0.95);
   BOOST_TEST(!found[0].interval.has_value());
+}
+
+BOOST_AUTO_TEST_CASE(medians_of_counted_ranks_are_those_of_the_samples_drawn) {
+  // Unsorted, with ties, of odd and even numbers, and one alone.
+  const std::vector<GrowthPoint> points = {{.length = 1, .samples = {3, 1, 2, 2, 7}},
+                                           {.length = 2, .samples = {5, 4, 4, 9, 1, 6}},
+                                           {.length = 3, .samples = {8}}};
+  ResampledMedians resampled(points);
+  Generator generator(7);
+  Generator same(7);
+  for (int draw = 0; draw < 200; ++draw) {
+    std::vector<double> expected;
+    for (const GrowthPoint& point : points)
+      expected.push_back(std::log(median(resample(point.samples, same))));
+    BOOST_TEST(resampled.draw_logs(generator) == expected, boost::test_tools::per_element());
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
