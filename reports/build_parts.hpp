@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -77,6 +78,10 @@ Section cache_section(const std::vector<CacheModel>& models);
 
 /// Conventions, and which timing rules were met.
 Section method_section(const Study& study, const std::optional<Peaks>& peaks);
+
+/// A comparison of published.json: its source and a table of the published figures beside ours; nothing where the store
+/// lacks cells for a row of it.
+std::vector<Block> published_comparison(const Study& study, const nlohmann::ordered_json& comparison);
 
 /// Figures that others have published beside those of the store; without blocks where it has none to set beside.
 Section published_section(const Study& study);

@@ -147,6 +147,10 @@ Section published_section(const Study& study) {
     if (!published.at("rows").empty()) section.blocks.emplace_back(rows_table(study, published));
     section.blocks.emplace_back(std::move(ratios));
   }
+  for (const Json& comparison : whole.at("comparisons")) {
+    for (Block& block : published_comparison(study, comparison))
+      section.blocks.push_back(std::move(block));
+  }
   return section;
 }
 

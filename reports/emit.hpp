@@ -36,6 +36,9 @@ Files emit_csv(const Report& report, const RenderedFigures& figures);
 /// report.json (the whole report) and records.jsonl (the raw records).
 Files emit_json(const Report& report, const RenderedFigures& figures);
 
+/// gbench.json: the raw samples as Google Benchmark writes its own, for its compare.py.
+Files emit_gbench(const Report& report, const RenderedFigures& figures);
+
 /// figures/<id>.tsv and figures/<id>.gp, which draws figures/<id>.svg when gnuplot runs it in that folder.
 Files emit_figure_sources(const Report& report);
 

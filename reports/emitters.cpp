@@ -17,6 +17,7 @@ const std::vector<Emitter>& emitters() {
       {.format = "latex", .emit = emit_latex},
       {.format = "csv", .emit = emit_csv},
       {.format = "json", .emit = emit_json},
+      {.format = "gbench", .emit = emit_gbench},
       {.format = "gnuplot", .emit = emit_nothing, .figures = FigureFiles::sources},
       {.format = "svg", .emit = emit_nothing, .figures = FigureFiles::svg, .needs_drawn = true},
       {.format = "pdf", .emit = emit_nothing, .figures = FigureFiles::pdf, .needs_drawn = true},

@@ -219,15 +219,6 @@ Finding flash_memory_is_linear(const Study& study) {
           tally.conditions()};
 }
 
-/// Bytes of K and V: what the tensors of the cell take beside q, out and lse.
-double cache_bytes(const View& view) {
-  const Problem& problem = view.problem;
-  const auto rows = static_cast<double>(problem.batch * problem.heads_q * problem.seq_q);
-  const auto width =
-      static_cast<double>((problem.head_dim + problem.head_dim_v) * static_cast<std::int64_t>(size_of(problem.dtype)));
-  return static_cast<double>(view.record->tensor_bytes) - rows * (width + 4);
-}
-
 Finding groups_divide_the_cache(const Study& study) {
   Tally tally;
   std::map<std::string, std::vector<const View*>> heads;
@@ -337,6 +328,14 @@ Finding linear_loses_quality(const Study&) {
 }
 
 }  // namespace
+
+double cache_bytes(const View& view) {
+  const Problem& problem = view.problem;
+  const auto rows = static_cast<double>(problem.batch * problem.heads_q * problem.seq_q);
+  const auto width =
+      static_cast<double>((problem.head_dim + problem.head_dim_v) * static_cast<std::int64_t>(size_of(problem.dtype)));
+  return static_cast<double>(view.record->tensor_bytes) - rows * (width + 4);
+}
 
 const std::vector<Claim>& selection_claims() {
   static const std::vector<Claim> claims = {

@@ -22,6 +22,9 @@ struct Claim {
   Finding (*judge)(const Study&);
 };
 
+/// Bytes of K and V in memory: what the tensors of the cell take beside q, out and lse.
+double cache_bytes(const View& view);
+
 /// In the order in which a reader meets them.
 const std::vector<Claim>& selection_claims();
 

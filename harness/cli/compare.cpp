@@ -71,6 +71,8 @@ Pairing pair_up(const std::vector<CellRecord>& first, const std::vector<CellReco
 void compare_times(std::vector<Pair>& pairs) {
   std::vector<double> probabilities;
   for (Pair& pair : pairs) {
+    // A suspect cell keeps its time in the store, and it is believed nowhere.
+    if (!pair.first->verdict.has_passed() || !pair.second->verdict.has_passed()) continue;
     if (!pair.first->timing || !pair.second->timing) continue;
     const std::vector<double> before = samples_of(*pair.first);
     const std::vector<double> after = samples_of(*pair.second);

@@ -85,6 +85,33 @@ with tempfile.TemporaryDirectory() as name:
     expect(changes(a, less)[0] == 0 and changes(a, less, "--fail-on", "missing")[0] == 1, "a missing cell fails on request")
     expect("1 cells only in A, 0 only in B" in run("compare", a, less).stdout, "the table counts what is missing")
 
+    unsure = "UPDATE cells SET record = json_set(record, '$.verdict', 'suspect', '$.reason', 'planted') WHERE id = 1"
+    code, rows = changes(edited(a, folder / "suspect_a.db", unsure), edited(slow, folder / "suspect_b.db", unsure))
+    expect([row["change"] for row in rows].count("not timed") == 1 and "ratio" not in rows[0],
+           "a time that nobody believes is not compared")
+
+    # What Google Benchmark's tools/gbench/report.py takes: groups of one name, with these fields and units.
+    made = run("report", wrong, "--out", folder / "r", "--format", "gbench")
+    expect(made.returncode == 0, f"the export is written: {made.stderr}")
+    document = json.loads((folder / "r/gbench.json").read_text())
+    expect(set(document) == {"context", "benchmarks"} and "cpu_time" in document["context"], "context and benchmarks")
+    groups = {}
+    for entry in document["benchmarks"]:
+        expect(entry["run_type"] == "iteration" and entry["time_unit"] == "ns", f"a sample in nanoseconds: {entry}")
+        expect(entry["cpu_time"] == entry["real_time"] and entry["iterations"] >= 1, f"times and iterations: {entry}")
+        expect(entry["run_name"] == entry["name"], "the name of the run")
+        groups.setdefault(entry["name"], []).append(entry)
+    stored = {}
+    for key, seconds in sqlite3.connect(wrong).execute("SELECT key, seconds FROM samples JOIN cells ON cells.id = cell"):
+        stored.setdefault(key, []).append(seconds * 1e9)
+    expect(len(groups) == 3 and set(groups) == set(stored), f"every passed cell under its text: {set(groups)}")
+    for name, entries in groups.items():
+        expect(sorted(entry["real_time"] for entry in entries) == sorted(stored[name]), f"{name}: the samples of the store")
+        expect([entry["repetition_index"] for entry in entries] == list(range(18)), f"{name}: repetitions in order")
+        expect({entry["repetitions"] for entry in entries} == {18}, f"{name}: and their number")
+    expect(len({(entries[0]["family_index"], entries[0]["per_family_instance_index"]) for entries in groups.values()}) == 3,
+           "sorting by family keeps cells apart")
+
     table = run("compare", a, slow).stdout
     expect("slower" in table and "B / A" in table and table.count("commit ") == 2, f"the table says what it compares: {table}")
 
