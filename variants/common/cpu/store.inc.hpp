@@ -6,10 +6,11 @@
 
 namespace attest::tiles::ATTEST_TILES_ISA {
 
-/// Whether each lane is 0 or in 2^-60 .. 2^60, where the residual of a division is exact.
+/// Whether each lane is in 2^-60 .. 2^60, where the residual of a division is exact. A zero is not: it would lose its
+/// sign.
 ATTEST_TILES_INLINE bool all_moderate(Floats value) {
   const Ints magnitude = (Ints)value & 0x7fffffff;
-  return !any_of(((magnitude < bits_of_power(-60)) | (magnitude > bits_of_power(60))) & (magnitude != 0));
+  return !any_of((magnitude < bits_of_power(-60)) | (magnitude > bits_of_power(60)));
 }
 
 /// Quotients by one divisor. A division of a register takes 16 cycles; a product by the reciprocal and a correction by
