@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "harness/core/error.hpp"
 #include "harness/inputs/tensor_file.hpp"
@@ -173,6 +174,52 @@ BOOST_AUTO_TEST_CASE(an_error_in_any_stage_is_found) {
     const Verification verification = cell.judge();
     BOOST_TEST(!verification.verdict.has_passed(), stage);
   }
+}
+
+BOOST_AUTO_TEST_CASE(rules_p_and_s_hold_for_the_module_and_find_less_than_rule_f_does) {
+  // Of 512 roundings chance makes sqrt(512): the wider the module, the farther is P below F.
+  for (const char* text : {"hq8 sq8 d_model=512", "b2 hq4 sq5 d_model=384 causal"}) {
+    test::Cell cell(find_kernel(id), parse_problem(text), "normal");
+    const Verification right = cell.judge();
+    BOOST_CHECK_MESSAGE(right.verdict.has_passed(), verdict_text(right));
+    BOOST_REQUIRE(right.accuracy.rules.size() == 3U);
+    // The result too large by a share that grows until a rule objects: F must be the last one to do so.
+    const TensorView& out = cell.execution->outputs().at("out");
+    const Tensor kept = converted(out, out.dtype);
+    double first_p = 0.0, first_f = 0.0;
+    for (double share = 0x1p-24; share < 1.0 && first_f == 0.0; share *= 1.5) {
+      for (std::int64_t n = 0; n < out.element_count(); ++n)
+        store_element(out.data, out.dtype, n, (1.0 + share) * load_element(kept.view().data, kept.view().dtype, n));
+      const Verification wrong = cell.judge();
+      if (!wrong.accuracy.rules[1].passed && first_p == 0.0) first_p = share;
+      if (!wrong.accuracy.rules[0].passed) first_f = share;
+    }
+    BOOST_TEST_MESSAGE(text << ": P from " << first_p << ", F from " << first_f);
+    BOOST_TEST((first_p > 0.0 && first_p <= first_f / 1.5));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(chances_of_a_projection_are_those_of_independent_roundings) {
+  const Problem problem = parse_problem("hq2 sq3 d_model=16");
+  test::Cell cell(find_kernel(id), problem, "normal");
+  const auto oracle = make_oracle(*cell.entry.variant, problem, cell.inputs, cell.execution->outputs());
+  std::vector<OutputRow> lines;
+  oracle->row({0, 0, 1}, {}, lines);
+  int found = 0;
+  for (const OutputRow& line : lines) {
+    if (line.output != "heads_q") continue;
+    ++found;
+    for (std::int64_t c = 0; c < 8; ++c) {
+      const std::int64_t column = line.index[1] * 8 + c;
+      double magnitude = std::fabs(cell.inputs.at("b_q").load(column));
+      for (std::int64_t n = 0; n < 16; ++n)
+        magnitude += std::fabs(cell.inputs.at("x").load(0, 1, n) * cell.inputs.at("w_q").load(column, n));
+      const double one = std::sqrt(17.0) * 0x1p-24 * magnitude;
+      BOOST_TEST(line.probable[static_cast<std::size_t>(c)] == 6.5 * one, boost::test_tools::tolerance(1e-6));
+      BOOST_TEST(line.deviation[static_cast<std::size_t>(c)] == 0.41 * one, boost::test_tools::tolerance(1e-6));
+    }
+  }
+  BOOST_TEST(found == 2);
 }
 
 BOOST_AUTO_TEST_CASE(stages_that_agree_with_each_other_but_not_with_x_are_found_in_the_output) {
