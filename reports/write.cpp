@@ -206,8 +206,8 @@ WrittenReport write_report(const reports::Report& report, const fs::path& folder
 
   WrittenReport written;
   written.figure_problem = rendered.problem;
-  for (const char* first :
-       {"report.html", "report.md", "latex/main.tex", "report.json", "records.jsonl", "gbench.json", "csv", "figures"}) {
+  for (const char* first : {"report.html", "report.md", "latex/main.tex", "report.json", "records.jsonl", "gbench.json",
+                            "csv", "figures"}) {
     if (fs::exists(target / first)) written.files.push_back(folder / first);
   }
   return written;

@@ -35,11 +35,11 @@ struct PhaseFigures {
 
 /// One round of timing, in a process of its own.
 struct RoundRecord {
-  int round = 0;                  ///< from 0
-  int position = 0;               ///< place in the round's random order
-  std::vector<double> seconds;    ///< raw samples, seconds an iteration, in the order taken
-  std::int64_t iterations = 1;    ///< iterations a sample
-  std::string stopped_by;         ///< "interval", "time limit" or "sample limit" (harness/measure/timer.hpp)
+  int round = 0;                ///< from 0
+  int position = 0;             ///< place in the round's random order
+  std::vector<double> seconds;  ///< raw samples, seconds an iteration, in the order taken
+  std::int64_t iterations = 1;  ///< iterations a sample
+  std::string stopped_by;       ///< "interval", "time limit" or "sample limit" (harness/measure/timer.hpp)
   std::optional<PhaseFigures> phases{};
   double peak_flops = 0.0;        ///< FMA peak of the problem's type measured beside this round, same threads; 0: none
   std::uint64_t output_hash = 0;  ///< of the outputs after timing; equal to the proven one

@@ -135,12 +135,13 @@ BOOST_AUTO_TEST_CASE(a_file_in_the_place_of_the_folder_and_an_unknown_format_are
   const TemporaryFolder folder;
   std::ofstream(folder.path() / "r") << "a file";
   BOOST_CHECK_THROW(write_report(build_report(one_cell()), folder.path() / "r", undrawn), Error);
-  BOOST_CHECK_EXCEPTION(write_report(build_report(one_cell()), folder.path() / "s",
-                                     {.formats = {"docx"}, .gnuplot = "x", .rsvg_convert = ""}),
-                        Error, [](const Error& error) {
-                          return std::string(error.what()).find("md, html, latex, csv, json, gnuplot, svg, pdf") !=
-                                 std::string::npos;
-                        });
+  BOOST_CHECK_EXCEPTION(
+      write_report(build_report(one_cell()), folder.path() / "s",
+                   {.formats = {"docx"}, .gnuplot = "x", .rsvg_convert = ""}),
+      Error, [](const Error& error) {
+        return std::string(error.what()).find("md, html, latex, csv, json, gbench, gnuplot, svg, pdf") !=
+               std::string::npos;
+      });
   BOOST_TEST(!fs::exists(folder.path() / "s"));
 }
 

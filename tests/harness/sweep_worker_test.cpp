@@ -38,11 +38,13 @@ CellJob small_job() {
 }
 
 Plan small_plan(const std::string& rest = "") {
-  return make_plan(parse_sweep_file("rounds = 2\nmin_samples = 6\nmax_seconds = 0.002\nthreads = 1\n[[sweep]]\n"
-                                    "kernels = 'standard/*'\nproblem = 'hq2 d32'\naxes = { sq = [8, 16] }\n" +
-                                        rest,
-                                    "f.toml"),
-                   {}, {});
+  return make_plan(
+      parse_sweep_file(
+          "rounds = 2\nmin_samples = 6\nmax_seconds = 0.002\nthreads = 1\n[[sweep]]\n"
+          "kernels = 'standard/cpu_naive,standard/cpu_blas'\nproblem = 'hq2 d32'\naxes = { sq = [8, 16] }\n" +
+              rest,
+          "f.toml"),
+      {}, {});
 }
 
 RunOptions quiet(RunOptions options = {}) {

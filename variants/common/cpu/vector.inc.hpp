@@ -172,7 +172,6 @@ inline float widen_f16(std::uint16_t bits) {
   return float_of_bits(sign | bits_of_float(float_of_bits(magnitude << 13) * 0x1p112f));
 }
 
-
 inline std::uint16_t narrow_f16(float value) {
   const std::uint32_t bits = bits_of_float(value);
   const std::uint16_t sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
