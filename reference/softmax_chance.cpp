@@ -97,7 +97,11 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
   const double dropping = inputs.dropout ? 2.0 * u : 0.0;
   const std::vector<double> repeated = repeated_weights(inputs, place, arithmetic, scores);
   const double tiny = underflow_floor(arithmetic);
-  const double inflation = 1.0 + 4.0 * (errors.greatest + chain + arithmetic.weight) + arithmetic.output;
+  // First order in the scores' errors; a weight and the row's sum err by e^(2 error) each at most, which also says that
+  // scores off by more than a few units prove nothing here: rule F is then the sharper one. (Bounded, so that 0 stays
+  // 0 times it.)
+  const double nonlinear = std::exp(std::min(4.0 * errors.greatest, 200.0));
+  const double inflation = nonlinear * (1.0 + 4.0 * (chain + arithmetic.weight)) + arithmetic.output;
 
   Chance chance;
   for (std::int64_t c = 0; c < inputs.problem.head_dim_v; ++c) {
@@ -115,7 +119,8 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
         (3.0 * u + arithmetic.output + reference_roundoff) * std::fabs(out) + arithmetic.output_floor;
     const double underflow = tiny * (steps + 1.0);
     chance.bound.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + underflow);
-    chance.deviation.push_back(typical_rounding * std::sqrt(variance + square(storing)) + coherent + underflow);
+    chance.deviation.push_back(nonlinear * (typical_rounding * std::sqrt(variance + square(storing)) + coherent) +
+                               underflow);
     chance.coherent.push_back(coherent + underflow);
   }
   return chance;

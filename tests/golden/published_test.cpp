@@ -18,7 +18,8 @@ using Json = nlohmann::ordered_json;
 constexpr double mebibyte = 1048576;
 
 Json comparison(const std::string& id) {
-  for (const Json& one : Json::parse(embedded_published_figures).at("comparisons")) {
+  const Json published = Json::parse(embedded_published_figures);
+  for (const Json& one : published.at("comparisons")) {
     if (one.at("id") == id) return one;
   }
   BOOST_REQUIRE_MESSAGE(false, "no comparison " << id);
