@@ -49,7 +49,7 @@ struct DefectFigure {
 };
 
 /// How far a variant that approximates softmax attention is from it on the same inputs: its own reference against
-/// softmax attention's, both in double, over the rows that were checked. No kernel and no rounding is in it.
+/// softmax attention's, both in double. No kernel and no rounding is in it.
 struct ApproximationFigures {
   std::int64_t rows = 0;
   double relative_l2 = 0.0;  ///< ||own - softmax|| / ||softmax||, all elements as one vector

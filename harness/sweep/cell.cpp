@@ -149,11 +149,11 @@ class CellRun {
     record_.check_seconds = std::chrono::duration<double>(Clock::now() - start).count();
   }
 
-  // What the variant's own definition is from softmax attention, and what it recalls: of the rows that were checked.
+  // How far the variant's own definition is from softmax attention, and what it recalls.
   void note_approximation(const Oracle& oracle, const VerifyOptions& options) {
     const bool recalls = job_.tensors.empty() && job_.key.inputs == "recall";
     if (entry_.variant->approximated == nullptr && !recalls) return;
-    const std::vector<RowPlace> places = rows_to_check(oracle, problem_, options);
+    const std::vector<RowPlace> places = rows_in_even_steps(oracle, problem_, options);
     const TensorSet& outputs = execution_->outputs();
     if (entry_.variant->approximated != nullptr) {
       const auto softmax = entry_.variant->approximated(problem_, inputs_, outputs);

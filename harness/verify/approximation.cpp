@@ -7,6 +7,7 @@
 
 #include "harness/core/counts.hpp"
 #include "harness/verify/parts.hpp"
+#include "harness/verify/row_budget.hpp"
 
 namespace attest {
 namespace {
@@ -103,6 +104,20 @@ std::int64_t nearest(const std::vector<double>& lines, const KeyRange& range, co
 }
 
 }  // namespace
+
+std::vector<RowPlace> rows_in_even_steps(const Oracle& oracle, const Problem& problem, const VerifyOptions& options) {
+  const RowPlace extent = oracle.extent();
+  const std::int64_t count = affordable_rows_a_head(oracle, problem, options);
+  std::vector<RowPlace> places;
+  for (std::int64_t batch = 0; batch < extent.batch; ++batch) {
+    for (std::int64_t head = 0; head < extent.head; ++head) {
+      // The middle of each of `count` equal shares of the rows.
+      for (std::int64_t share = 0; share < count; ++share)
+        places.push_back({batch, head, (2 * share + 1) * extent.row / (2 * count)});
+    }
+  }
+  return places;
+}
 
 ApproximationFigures approximation_of(const Oracle& own, const Oracle& approximated,
                                       const std::vector<RowPlace>& places, int threads) {

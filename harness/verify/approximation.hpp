@@ -6,8 +6,13 @@
 #include "harness/core/oracle.hpp"
 #include "harness/core/problem.hpp"
 #include "harness/core/tensor.hpp"
+#include "harness/verify/verify.hpp"
 
 namespace attest {
+
+/// The rows whose averages stand for all: as many as the budget allows, evenly over every head. (The rows that are
+/// checked are chosen to find what is wrong, so that first and last ones are too many among them.)
+std::vector<RowPlace> rows_in_even_steps(const Oracle& oracle, const Problem& problem, const VerifyOptions& options);
 
 /// The distance of `own` from `approximated` in their lines "out" over those places. Lines that are not finite in both
 /// are left out.

@@ -4,7 +4,7 @@
 #include <random>
 #include <set>
 
-#include "harness/verify/verify.hpp"
+#include "harness/verify/row_budget.hpp"
 
 namespace attest {
 namespace {
@@ -85,18 +85,23 @@ class RowSampler {
 
 }  // namespace
 
-std::vector<RowPlace> rows_to_check(const Oracle& oracle, const Problem& problem, const VerifyOptions& options) {
+std::int64_t affordable_rows_a_head(const Oracle& oracle, const Problem& problem, const VerifyOptions& options) {
   const RowPlace extent = oracle.extent();
-  const std::int64_t heads = extent.batch * extent.head;
   const double cost =
       std::max(row_overhead, oracle.row_cost() * static_cast<double>(problem.head_dim + problem.head_dim_v));
   const double affordable = std::max(options.budget / cost, static_cast<double>(options.min_rows));
-  const double share = affordable / static_cast<double>(heads);
-  const bool all = share >= static_cast<double>(extent.row);
-  const std::int64_t rows_a_head = all ? extent.row : std::max<std::int64_t>(1, static_cast<std::int64_t>(share));
+  const double share = affordable / static_cast<double>(extent.batch * extent.head);
+  if (share >= static_cast<double>(extent.row)) return extent.row;
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(share));
+}
+
+std::vector<RowPlace> rows_to_check(const Oracle& oracle, const Problem& problem, const VerifyOptions& options) {
+  const RowPlace extent = oracle.extent();
+  const std::int64_t rows_a_head = affordable_rows_a_head(oracle, problem, options);
+  const bool all = rows_a_head == extent.row;
 
   std::vector<RowPlace> places;
-  places.reserve(static_cast<std::size_t>(heads * rows_a_head));
+  places.reserve(static_cast<std::size_t>(extent.batch * extent.head * rows_a_head));
   RowSampler sampler(problem, extent.row, options.seed);
   for (std::int64_t batch = 0; batch < extent.batch; ++batch) {
     for (std::int64_t head = 0; head < extent.head; ++head) {

@@ -206,6 +206,24 @@ BOOST_AUTO_TEST_CASE(cells_record_what_is_approximated_and_recalled_and_where_no
   BOOST_TEST(to_json(record_from_json(json)).dump() == json.dump());
 }
 
+BOOST_AUTO_TEST_CASE(averages_are_over_rows_in_even_steps) {
+  const Variant& linear = variant_of_kernel("linear/cpu_chunked");
+  const Problem problem = parse_problem("hq2 sq1000 d16 causal");
+  const TensorStorage storage = generate_inputs("normal", linear, problem, 1);
+  const TensorSet inputs = storage.views();
+  const auto oracle = linear.make_oracle(problem, inputs, {});
+  VerifyOptions options;
+  BOOST_TEST(rows_in_even_steps(*oracle, problem, options).size() == 2000U);
+  options.budget = 1000.0 * 32.0 * 200.0;  // of 1000 keys and 32 numbers each: 200 rows
+  double sum = 0.0;
+  const std::vector<RowPlace> places = rows_in_even_steps(*oracle, problem, options);
+  for (const RowPlace& place : places)
+    sum += static_cast<double>(place.row);
+  BOOST_TEST(places.size() == 200U);
+  BOOST_TEST((places.front().row == 5 && places[99].row == 995));
+  BOOST_TEST(sum / 200.0 == 500.0);
+}
+
 BOOST_AUTO_TEST_CASE(activations_of_a_trained_model_have_an_approximation_error) {
   const CellRecord record = run("linear/cpu_chunked", "b2 hq12 sq64 d32 f32", "minilm");
   BOOST_TEST(record.verdict.has_passed(), record.verdict.reason);

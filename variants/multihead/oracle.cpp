@@ -34,15 +34,12 @@
 namespace attest::multihead {
 namespace {
 
-std::vector<double> token_of(const TensorView& tokens, std::int64_t batch, std::int64_t row) {
-  std::vector<double> token(static_cast<std::size_t>(tokens.shape[2]));
-  for (std::size_t c = 0; c < token.size(); ++c)
-    token[c] = tokens.load(batch, row, static_cast<std::int64_t>(c));
-  return token;
-}
-
 void append(const std::vector<double>& more, std::vector<double>& all) {
   all.insert(all.end(), more.begin(), more.end());
+}
+
+double square(double x) {
+  return x * x;
 }
 
 bool all_finite(const std::vector<double>& values) {
@@ -165,8 +162,10 @@ class ModuleOracle final : public Oracle {
 
   /// Rules P and S of a projection: as projection_error(), with d_model + 1 independent roundings of partial sums; sums
   /// that truncate err to one side.
-  void add_projection_chance(const Arithmetic& arithmetic, double magnitude, double value, double distance,
-                             OutputRow& line) const {
+  struct ProjectionChance {
+    double probable, deviation;
+  };
+  ProjectionChance projection_chance(const Arithmetic& arithmetic, double magnitude, double value) const {
     const auto terms = static_cast<double>(width_) + 1.0;
     const double u = judged_roundoff(arithmetic);
     const double chunk = static_cast<double>(arithmetic.truncated_chunk);
@@ -175,8 +174,15 @@ class ModuleOracle final : public Oracle {
     const double tiny = terms * underflow_floor(arithmetic);
     const bool stored_low = arithmetic.output > u;
     const double storing = stored_low ? arithmetic.output * std::fabs(value) + arithmetic.output_floor : 0.0;
-    line.probable.push_back(far_out * std::sqrt(variance) + truncating + tiny + storing + distance);
-    line.deviation.push_back(typical_rounding * std::sqrt(variance + storing * storing) + truncating + tiny);
+    return {.probable = far_out * std::sqrt(variance) + truncating + tiny + storing,
+            .deviation = typical_rounding * std::sqrt(variance + storing * storing) + truncating + tiny};
+  }
+
+  double head_deviation(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
+                        std::int64_t c, const Arithmetic& arithmetic) const {
+    return projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c),
+                             truth.load(place.batch, place.head, place.row, c))
+        .deviation;
   }
 
   OutputRow head_row(std::string_view name, const TensorView& truth, const std::vector<double>& magnitudes,
@@ -186,7 +192,10 @@ class ModuleOracle final : public Oracle {
     for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
       line.value.push_back(truth.load(place.batch, place.head, place.row, c));
       line.bound.push_back(head_error(truth, magnitudes, place, c, arithmetic));
-      add_projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c), line.value.back(), 0.0, line);
+      const ProjectionChance chance =
+          projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c), line.value.back());
+      line.probable.push_back(chance.probable);
+      line.deviation.push_back(chance.deviation);
     }
     return line;
   }
@@ -304,25 +313,30 @@ class ModuleOracle final : public Oracle {
     std::vector<double> variance;
     for (const double own : output_chances(*whole_, place, arithmetic, scores, errors, chances, columns).deviation)
       variance.push_back(own * own);
-    const OutputRow query = head_row("heads_q", true_q_.view(), magnitude_q_, place, arithmetic);
     const double scale = problem_.effective_scale();
+    std::vector<double> query, query_deviation;
+    for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
+      query.push_back(scale * true_q_.view().load(place.batch, place.head, place.row, c));
+      query_deviation.push_back(scale * head_deviation(true_q_.view(), magnitude_q_, place, c, arithmetic));
+    }
     double of_query = 0.0;
     for (std::size_t n = 0; n < scores.key.size(); ++n) {
       const RowPlace at{place.batch, place.head, scores.key[n]};
-      const OutputRow key = head_row("heads_k", true_k_.view(), magnitude_k_, at, arithmetic);
-      const OutputRow own = head_row("heads_v", true_v_.view(), magnitude_v_, at, arithmetic);
       double through_query = 0.0;
       double through_key = 0.0;
-      for (std::size_t c = 0; c < query.value.size(); ++c) {
-        through_query += std::pow(scale * key.value[c] * query.deviation[c], 2);
-        through_key += std::pow(scale * query.value[c] * key.deviation[c], 2);
+      for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
+        const auto column = static_cast<std::size_t>(c);
+        through_query += square(true_k_.view().load(at.batch, at.head, at.row, c) * query_deviation[column]);
+        through_key += square(query[column] * head_deviation(true_k_.view(), magnitude_k_, at, c, arithmetic));
       }
       const double weight = scores.weight[n] / scores.sum;
       const double kept = scores.multiplier[n];
       of_query += weight * through_query;
       for (std::size_t c = 0; c < variance.size(); ++c) {
-        variance[c] += std::pow(weight * (kept * own.value[c] - columns.out[c]), 2) * through_key +
-                       std::pow(weight * kept * own.deviation[c], 2);
+        const auto column = static_cast<std::int64_t>(c);
+        const double v = true_v_.view().load(at.batch, at.head, at.row, column);
+        variance[c] += square(weight * (kept * v - columns.out[c])) * through_key +
+                       square(weight * kept * head_deviation(true_v_.view(), magnitude_v_, at, column, arithmetic));
       }
     }
     for (std::size_t c = 0; c < variance.size(); ++c) {
@@ -349,7 +363,9 @@ class ModuleOracle final : public Oracle {
                                                            std::fabs(whole.value[c]) + carried[c]);
       const double distance = std::fabs(own.value[c] - whole.value[c]);
       line.bound[c] = std::min(through, distance + line.bound[c]);
-      add_projection_chance(arithmetic, own.magnitude[c], own.value[c], distance, line);
+      const ProjectionChance chance = projection_chance(arithmetic, own.magnitude[c], own.value[c]);
+      line.probable.push_back(chance.probable + distance);
+      line.deviation.push_back(chance.deviation);
     }
     // Truncating sums err to one side: their errors do not add up by variances.
     if (arithmetic.truncated_chunk > 0) {

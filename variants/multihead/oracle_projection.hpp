@@ -86,4 +86,12 @@ class Linear {
   std::vector<double> transposed_, bias_;
 };
 
+/// One token of (b, s, d_model).
+inline std::vector<double> token_of(const TensorView& tokens, std::int64_t batch, std::int64_t row) {
+  std::vector<double> token(static_cast<std::size_t>(tokens.shape[2]));
+  for (std::size_t c = 0; c < token.size(); ++c)
+    token[c] = tokens.load(batch, row, static_cast<std::int64_t>(c));
+  return token;
+}
+
 }  // namespace attest::multihead
