@@ -10,8 +10,11 @@
 namespace attest::reports {
 namespace {
 
-/// A table with more rows is for a program, not for paper: the page names the files that hold it.
-constexpr std::size_t most_printed_rows = 80;
+/// Whether a table is for a program, not for paper: the page names the files that hold it. A table that HTML shows
+/// closed holds what others sum up.
+bool is_too_long(const Table& table) {
+  return table.rows.size() > (table.collapsed ? 30 : 80);
+}
 
 std::string head(const Report& report) {
   std::string text = "\\begin{center}\n{\\LARGE " + escape_latex(report.title) + "\\par}\n";
@@ -49,7 +52,7 @@ Files emit_latex(const Report& report, const RenderedFigures& figures) {
       head(report);
   Files csv;
   for (const Section& section : report.sections) {
-    text += "\n\\section{" + escape_latex(section.title) + "}\n";
+    text += "\n\\attestsection{" + escape_latex(section.title) + "}\n";
     for (std::size_t i = 0; i < section.blocks.size(); ++i) {
       const Block& block = section.blocks[i];
       if (const auto* paragraph = std::get_if<Paragraph>(&block)) {
@@ -65,7 +68,7 @@ Files emit_latex(const Report& report, const RenderedFigures& figures) {
         const auto& table = std::get<Table>(block);
         if (table.rows.empty()) continue;
         files["latex/tables/" + table.id + ".tex"] = latex_table(table);
-        if (table.rows.size() <= most_printed_rows) {
+        if (!is_too_long(table)) {
           text += "\\input{tables/" + table.id + "}\n";
           continue;
         }
@@ -75,7 +78,7 @@ Files emit_latex(const Report& report, const RenderedFigures& figures) {
       }
     }
   }
-  if (!report.provenance.empty()) text += "\n\\section{Provenance}\n" + latex_pairs(report.provenance);
+  if (!report.provenance.empty()) text += "\n\\attestsection{Provenance}\n" + latex_pairs(report.provenance);
   files["latex/main.tex"] = text + "\\end{document}\n";
   return files;
 }

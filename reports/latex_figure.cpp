@@ -13,7 +13,8 @@
 namespace attest::reports {
 namespace {
 
-constexpr double character_width = 0.13;  // centimetres, of the ticks' face
+constexpr double character_width = 0.13;   // centimetres, of the ticks' face
+constexpr double title_character = 0.148;  // of the titles'
 
 /// Centimetres; the widest row, with its labels, is as wide as the text of main.tex.
 struct Grid {
@@ -24,11 +25,38 @@ struct Grid {
   double rise = 0;  // from one row to the next
 };
 
+/// Lines that the longest title takes in `width` centimetres.
+int title_lines(const Figure& figure, double width) {
+  const auto room = static_cast<std::size_t>(width / title_character);
+  int most = 1;
+  for (const Panel& panel : figure.panels) {
+    int lines = 1;
+    std::size_t used = 0;
+    for (std::size_t start = 0; start < panel.title.size();) {
+      const std::size_t end = std::min(panel.title.find(' ', start), panel.title.size());
+      const std::size_t word = end - start + 1;
+      if (used > 0 && used + word > room + 1) {
+        ++lines;
+        used = 0;
+      }
+      used += word;
+      start = end + 1;
+    }
+    most = std::max(most, lines);
+  }
+  return most;
+}
+
 Grid grid_of(const Figure& figure) {
   const int columns = panel_columns(figure);
-  if (columns == 1) return {.columns = 1, .pitch = 16, .width = 12, .height = 6.6, .rise = 9};
-  if (columns == 2) return {.columns = 2, .pitch = 8.3, .width = 6.5, .height = 4.9, .rise = 7.4};
-  return {.columns = 3, .pitch = 5.55, .width = 3.85, .height = 3.9, .rise = 6.5};
+  Grid grid;
+  if (columns == 1) grid = {.columns = 1, .pitch = 16, .width = 12, .height = 6.6};
+  if (columns == 2) grid = {.columns = 2, .pitch = 8.3, .width = 6.5, .height = 4.9};
+  // Of two rows, two figures fill a page.
+  if (columns == 3)
+    grid = {.columns = 3, .pitch = 5.55, .width = 3.85, .height = figure.panels.size() > 3 ? 2.85 : 3.9};
+  grid.rise = grid.height + 1.4 + 0.36 * title_lines(figure, grid.width);
+  return grid;
 }
 
 /// gnuplot's numbers of marks and dashes by the names that pgfplots has for them.
