@@ -150,7 +150,8 @@ void check_compiles(const fs::path& folder, const std::string& document) {
 BOOST_AUTO_TEST_CASE(reports_compile_without_a_warning_that_changes_the_page) {
   const std::pair<const char*, ReportInput> inputs[] = {{"sample", sample_sweep()},   {"names", names_of_tex()},
                                                         {"hostile", hostile_names()}, {"emulated", emulated_sweep()},
-                                                        {"failed", all_failed()},     {"empty", ReportInput{}}};
+                                                        {"one", one_cell()},          {"failed", all_failed()},
+                                                        {"empty", ReportInput{}}};
   for (const auto& [name, input] : inputs) {
     const TemporaryFolder folder;
     BOOST_TEST_MESSAGE(name);
