@@ -13,7 +13,7 @@ Files emit_nothing(const Report&, const RenderedFigures&) {
 const std::vector<Emitter>& emitters() {
   static const std::vector<Emitter> all = {
       {.format = "md", .emit = emit_markdown, .figures = FigureFiles::svg},
-      {.format = "html", .emit = emit_html, .figures = FigureFiles::svg},
+      {.format = "html", .emit = emit_html, .figures = FigureFiles::sources},
       {.format = "latex", .emit = emit_latex},
       {.format = "csv", .emit = emit_csv},
       {.format = "json", .emit = emit_json},

@@ -1,25 +1,26 @@
 // Figures of report.html, drawn from the model: a tenth of gnuplot's bytes, in the page's own colours, light and dark,
-// and every series an element that the legend can hide. Ranges, ticks and styles are those of every other format.
+// and every series an element that the legend can hide. Ranges, ticks, legends and styles are those of every other
+// format.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <fmt/format.h>
 #include <map>
 
+#include "reports/figure_layout.hpp"
 #include "reports/format.hpp"
 #include "reports/html_parts.hpp"
 #include "reports/palette.hpp"
 #include "reports/reproduce.hpp"
-#include "reports/ticks.hpp"
 
 namespace attest::reports {
 namespace {
 
 // Of a panel, in units of its view box.
-constexpr double width = 440, height = 290;
-constexpr double left = 74, right = 430, top = 12, bottom = 246;
-constexpr double line_of_words = 13;
-constexpr int most_x_labels = 8, most_y_labels = 8;
+constexpr double width = 440;
+constexpr double left = 74, right = 414, top = 12, bottom = 246;
+constexpr double below = 44;             // ticks and the axis's label
+constexpr double character_width = 7.4;  // of ticks, generous
+constexpr double line_of_words = 0.07;   // of the panel's height, as y_layout() has it
 
 struct Scaler {
   Scale scale = Scale::linear;
@@ -33,47 +34,67 @@ struct Scaler {
   }
 };
 
+/// Everything that the parts of one panel share.
+struct Plot {
+  const Report& report;
+  const Figure& figure;
+  const Panel& panel;
+  std::vector<Series> legend;
+  AxisLayout x, y;
+  Scaler across, up;
+  bool turned = false;
+
+  /// Names at an angle of 35 degrees reach down by sin(35) of their length.
+  double height() const {
+    if (!turned) return bottom + below;
+    std::size_t longest = 0;
+    for (const std::string& name : figure.x.categories)
+      longest = std::max(longest, name.size());
+    return bottom + below - 16 + 0.574 * character_width * static_cast<double>(longest);
+  }
+};
+
 std::string place(double pixels) {
   return exact_number(std::round(10 * pixels) / 10);
 }
 
-struct LegendEntry {
-  std::string name, kernel;
-  bool operator==(const LegendEntry&) const = default;
-};
-
-/// Every series of the figure once, in the order of the kernels.
-std::vector<LegendEntry> legend_of(const Figure& figure, const std::vector<std::string>& kernels) {
-  std::vector<LegendEntry> entries;
-  for (const Panel& panel : figure.panels) {
-    for (const Series& series : panel.series) {
-      const LegendEntry entry{series.name, series.kernel};
-      if (std::find(entries.begin(), entries.end(), entry) == entries.end()) entries.push_back(entry);
-    }
-  }
-  std::stable_sort(entries.begin(), entries.end(), [&](const LegendEntry& one, const LegendEntry& other) {
-    const auto rank = [&](const LegendEntry& entry) {
-      return std::find(kernels.begin(), kernels.end(), entry.kernel) - kernels.begin();
-    };
-    return std::pair(rank(one), one.name) < std::pair(rank(other), other.name);
-  });
-  return entries;
+Plot plot_of(const Report& report, const Figure& figure, const Panel& panel) {
+  Plot plot{.report = report,
+            .figure = figure,
+            .panel = panel,
+            .legend = legend_entries(figure, report.kernels),
+            .x = x_layout(figure, panel, (right - left) / character_width),
+            .y = y_layout(figure, panel, word_lines(panel)),
+            .across = {},
+            .up = {}};
+  plot.across = {figure.x.scale, plot.x.low, plot.x.high, left, right};
+  plot.up = {figure.y.scale, plot.y.low, plot.y.high, bottom, top};
+  plot.turned = categories_turned(figure.x, (right - left) / character_width);
+  return plot;
 }
 
-std::string classes_of(const std::string& kernel, const std::vector<std::string>& kernels) {
-  const LineStyle style = line_style(kernel, kernels);
-  return fmt::format("c{} d{}", style.colour_index, style.dash);
+std::string classes_of(const Series& series, const Report& report) {
+  const LineStyle style = line_style(series, report.kernels);
+  return style.colour_index < 0 ? fmt::format("reference d{}", style.dash)
+                                : fmt::format("c{} d{}", style.colour_index, style.dash);
 }
 
-std::string mark_at(const std::string& kernel, const std::vector<std::string>& kernels, double x, double y) {
-  return fmt::format("<use href=\"#mark{}\" x=\"{}\" y=\"{}\"", line_style(kernel, kernels).mark, place(x), place(y));
+/// The mark of the series at a place; a circle that is not seen, but can be pointed at, where it has none.
+std::string mark_at(const Series& series, const Report& report, double x, double y, const std::string& inside) {
+  const int mark = line_style(series, report.kernels).mark;
+  if (mark == 0) return fmt::format("<circle cx=\"{}\" cy=\"{}\" r=\"5\">{}</circle>", place(x), place(y), inside);
+  return fmt::format("<use href=\"#mark{}\" x=\"{}\" y=\"{}\">{}</use>", mark, place(x), place(y), inside);
 }
 
 std::string axis_value(double value, const Axis& axis) {
+  if (!axis.categories.empty()) {
+    const auto index = static_cast<std::size_t>(std::lround(value));
+    return index < axis.categories.size() ? axis.categories[index] : exact_number(value);
+  }
+  if (axis.quantity == Quantity::length) return format_length(value);
   const NumberFormat::Style style = axis.quantity == Quantity::seconds ? NumberFormat::Style::seconds
                                     : axis.quantity == Quantity::bytes ? NumberFormat::Style::bytes
                                                                        : NumberFormat::Style::significant;
-  if (axis.quantity == Quantity::length) return format_length(value);
   const std::string number = format_number(value, {style, 3});
   return axis.quantity == Quantity::plain && !axis.unit.empty() ? number + " " + axis.unit : number;
 }
@@ -89,119 +110,127 @@ std::string point_title(const Point& point, const Figure& figure) {
   return "<title>" + escape_html(text) + "</title>";
 }
 
-struct PanelAxes {
-  AxisLayout x, y;
-  Scaler across, up;
-};
-
-PanelAxes axes_of(const Figure& figure, const Panel& panel) {
-  std::vector<double> xs, ys;
-  int words = 0;
-  for (const Series& series : panel.series) {
-    bool silent = false;
-    for (const Point& point : series.points) {
-      xs.push_back(point.x);
-      silent = silent || !point.y;
-      if (!point.y) continue;
-      ys.push_back(*point.y);
-      if (point.interval) ys.insert(ys.end(), {point.interval->low, point.interval->high});
-    }
-    words += silent ? 1 : 0;
-  }
-  PanelAxes axes;
-  axes.x = lay_out_axis(figure.x, xs, most_x_labels);
-  axes.y = lay_out_axis(figure.y, ys, most_y_labels);
-  // Words of what gave no figure stand above the curves.
-  const double first = std::min(top + line_of_words * words, (top + bottom) / 2);
-  axes.across = {figure.x.scale, axes.x.low, axes.x.high, left, right};
-  axes.up = {figure.y.scale, axes.y.low, axes.y.high, bottom, first};
-  return axes;
-}
-
-std::string axes_text(const Figure& figure, const PanelAxes& axes) {
+std::string axes_text(const Plot& plot) {
   std::string grid, labels;
-  for (const auto& [value, label] : axes.x.ticks) {
-    const std::string x = place(axes.across(value));
-    grid += fmt::format("M{} {}V{}", x, place(top), place(bottom));
-    if (!label.empty())
-      labels += fmt::format("<text class=\"x\" x=\"{}\" y=\"{}\">{}</text>", x, place(bottom + 16), escape_html(label));
+  for (const auto& [value, label] : plot.x.ticks) {
+    const std::string x = place(plot.across(value));
+    if (plot.figure.x.categories.empty()) grid += fmt::format("M{} {}V{}", x, place(top), place(bottom));
+    if (label.empty()) continue;
+    labels += plot.turned ? fmt::format("<text class=\"y\" transform=\"translate({} {})rotate(-35)\">{}</text>", x,
+                                        place(bottom + 13), escape_html(label))
+                          : fmt::format("<text class=\"x\" x=\"{}\" y=\"{}\">{}</text>", x, place(bottom + 16),
+                                        escape_html(label));
   }
-  for (const auto& [value, label] : axes.y.ticks) {
-    const double y = axes.up(value);
+  for (const auto& [value, label] : plot.y.ticks) {
+    const double y = plot.up(value);
     grid += fmt::format("M{} {}H{}", place(left), place(y), place(right));
     if (!label.empty())
       labels += fmt::format("<text class=\"y\" x=\"{}\" y=\"{}\">{}</text>", place(left - 5), place(y + 4),
                             escape_html(label));
   }
-  // Lengths, seconds and bytes carry their unit on every tick.
-  const auto title = [](const Axis& axis) {
-    return escape_html(axis.unit.empty() || axis.quantity != Quantity::plain ? axis.label
-                                                                             : axis.label + " (" + axis.unit + ")");
-  };
-  return fmt::format(
-      "<path class=\"grid\" d=\"{}\"/><path class=\"axis\" d=\"M{} {}V{}H{}\"/>{}\n"
-      "<text class=\"x\" x=\"{}\" y=\"{}\">{}</text><text class=\"x\" transform=\"translate(12 "
-      "{})rotate(-90)\">{}</text>\n",
-      grid, place(left), place(top), place(bottom), place(right), labels, place((left + right) / 2), place(height - 8),
-      title(figure.x), place((top + bottom) / 2), title(figure.y));
+  const std::string across = escape_html(axis_label(plot.figure.x)), up = escape_html(axis_label(plot.figure.y));
+  if (!across.empty()) {
+    labels += fmt::format("<text class=\"x\" x=\"{}\" y=\"{}\">{}</text>", place((left + right) / 2),
+                          place(plot.height() - 8), across);
+  }
+  if (!up.empty()) {
+    labels += fmt::format("<text class=\"x\" transform=\"translate(12 {})rotate(-90)\">{}</text>",
+                          place((top + bottom) / 2), up);
+  }
+  return fmt::format("<path class=\"grid\" d=\"{}\"/><path class=\"axis\" d=\"M{} {}V{}H{}\"/>{}\n", grid, place(left),
+                     place(top), place(bottom), place(right), labels);
 }
 
-/// The marks and words of a series and, below them, its line and intervals.
-std::string series_text(const Report& report, const Figure& figure, const Series& series, const PanelAxes& axes,
-                        int& words) {
+std::string interval_at(const Plot& plot, double x, const Interval& interval) {
+  return fmt::format("M{} {}V{}", place(x), place(plot.up(interval.low)), place(plot.up(interval.high)));
+}
+
+/// A line, its intervals and marks; words at the top, in the line of that number, for what gave no figure.
+std::string line_text(const Plot& plot, const Series& series, int& words) {
   std::string line, intervals, marks;
   bool silent = false;
   for (const Point& point : series.points) {
-    const double x = axes.across(point.x);
+    const double x = plot.across(point.x);
+    const std::string title = point_title(point, plot.figure);
     if (!point.y) {
       silent = true;
-      const double y = top + line_of_words * words + 6;
-      const bool on_the_left = x < (left + right) / 2;
-      marks += mark_at(series.kernel, report.kernels, x, y) + "/>" +
-               fmt::format("<text class=\"word\" x=\"{}\" y=\"{}\"{}>{}{}</text>", place(on_the_left ? x + 7 : x - 7),
-                           place(y + 3.5), on_the_left ? "" : " text-anchor=\"end\"", escape_html(point.status),
-                           point_title(point, figure));
+      const double y = top + (bottom - top) * line_of_words * (words + 0.5);
+      const bool right_of_it = word_runs_right(plot.figure.x, plot.x, point.x);
+      marks += mark_at(series, plot.report, x, y, "") +
+               fmt::format("<text class=\"word\" x=\"{}\" y=\"{}\"{}>{}{}</text>", place(right_of_it ? x + 7 : x - 7),
+                           place(y + 3.5), right_of_it ? "" : " text-anchor=\"end\"", escape_html(point.status), title);
       continue;
     }
-    const double y = axes.up(*point.y);
+    const double y = plot.up(*point.y);
     line += fmt::format("{}{} {}", line.empty() ? "M" : "L", place(x), place(y));
-    if (point.interval) {
-      intervals +=
-          fmt::format("M{} {}V{}", place(x), place(axes.up(point.interval->low)), place(axes.up(point.interval->high)));
-    }
-    marks += mark_at(series.kernel, report.kernels, x, y) + ">" + point_title(point, figure) + "</use>";
+    if (point.interval) intervals += interval_at(plot, x, *point.interval);
+    marks += mark_at(series, plot.report, x, y, title);
   }
   words += silent ? 1 : 0;
   std::string text;
-  if (!line.empty()) text += "<path class=\"line\" d=\"" + line + "\"/>";
+  if (!line.empty() && series.draw != Draw::marks) text += "<path class=\"line\" d=\"" + line + "\"/>";
   if (!intervals.empty()) text += "<path class=\"interval\" d=\"" + intervals + "\"/>";
   return text + marks;
 }
 
-std::string panel_text(const Report& report, const Figure& figure, const Panel& panel,
-                       const std::vector<LegendEntry>& legend) {
-  const PanelAxes axes = axes_of(figure, panel);
+/// Bars from the foot of the panel, each with its interval and, upright, its value or what happened in place of one.
+std::string bars_text(const Plot& plot, const Series& series, double shift, const BarWord*& word) {
+  const Bars bars = bars_of(plot.panel);
+  std::string text, intervals;
+  for (const Point& point : series.points) {
+    const double middle = plot.across(point.x + shift);
+    if (point.y) {
+      text += fmt::format("<path class=\"bar\" d=\"M{} {}V{}H{}V{}z\">{}</path>",
+                          place(plot.across(point.x + shift - bars.width / 2)), place(bottom), place(plot.up(*point.y)),
+                          place(plot.across(point.x + shift + bars.width / 2)), place(bottom),
+                          point_title(point, plot.figure));
+      if (point.interval) intervals += interval_at(plot, middle, *point.interval);
+    }
+    text += fmt::format("<text class=\"value\" transform=\"translate({} {})rotate(-90)\">{}{}</text>",
+                        place(middle + 3), place(plot.up(word->y) - 4), escape_html(word->text),
+                        point.y ? "" : point_title(point, plot.figure));
+    ++word;
+  }
+  if (!intervals.empty()) text += "<path class=\"interval\" d=\"" + intervals + "\"/>";
+  return text;
+}
+
+std::string panel_text(const Report& report, const Figure& figure, const Panel& panel) {
+  const Plot plot = plot_of(report, figure, panel);
   std::string text =
       fmt::format("<div><h4>{0}</h4>\n<svg viewBox=\"0 0 {1} {2}\" role=\"img\" aria-label=\"{3}: {0}\">\n",
-                  escape_html(panel.title), place(width), place(height), escape_html(figure.title));
-  text += axes_text(figure, axes);
+                  escape_html(panel.title), place(width), place(plot.height()), escape_html(figure.title));
+  text += axes_text(plot);
+  const std::vector<BarWord> bar_labels = bar_words(figure, panel, plot.y);
+  const BarWord* word = bar_labels.data();
   int words = 0;
+  int bar = 0;
   for (const Series& series : panel.series) {
-    const auto entry = std::find(legend.begin(), legend.end(), LegendEntry{series.name, series.kernel});
-    text += fmt::format("<g class=\"s {}\" data-s=\"{}\">{}</g>\n", classes_of(series.kernel, report.kernels),
-                        entry - legend.begin(), series_text(report, figure, series, axes, words));
+    const auto entry = std::find_if(plot.legend.begin(), plot.legend.end(), [&](const Series& one) {
+      return one.kernel == series.kernel && one.name == series.name && one.reference == series.reference;
+    });
+    const std::string number =
+        entry == plot.legend.end() ? "" : fmt::format(" data-s=\"{}\"", entry - plot.legend.begin());
+    text += fmt::format("<g class=\"s {}\"{} data-name=\"{}\">{}</g>\n", classes_of(series, report), number,
+                        escape_html(series.name),
+                        series.draw == Draw::bars ? bars_text(plot, series, bars_of(panel).shift(bar++), word)
+                                                  : line_text(plot, series, words));
   }
   return text + "</svg></div>\n";
 }
 
-std::string legend_text(const Report& report, const std::vector<LegendEntry>& legend) {
+std::string legend_text(const Report& report, const std::vector<Series>& legend) {
   std::string text = "<ul class=\"legend\">\n";
   for (std::size_t i = 0; i < legend.size(); ++i) {
+    const Series& series = legend[i];
+    std::string key = series.draw == Draw::bars    ? "<path class=\"bar\" d=\"M11 1H23V11H11z\"/>"
+                      : series.draw == Draw::marks ? ""
+                                                   : "<path class=\"line\" d=\"M1 6H33\"/>";
+    if (series.draw != Draw::bars) key += mark_at(series, report, 17, 6, "");
     text += fmt::format(
         "<li><button type=\"button\" aria-pressed=\"true\" data-s=\"{}\"><svg class=\"s {}\" viewBox=\"0 0 34 12\" "
-        "aria-hidden=\"true\"><path class=\"line\" d=\"M1 6H33\"/>{}/></svg>{}</button></li>\n",
-        i, classes_of(legend[i].kernel, report.kernels), mark_at(legend[i].kernel, report.kernels, 17, 6),
-        escape_html(legend[i].name));
+        "aria-hidden=\"true\">{}</svg>{}</button></li>\n",
+        i, classes_of(series, report), key, escape_html(series.name));
   }
   return text + "</ul>\n";
 }
@@ -233,20 +262,20 @@ std::string html_marks() {
 }
 
 std::string html_figure(const Report& report, const Figure& figure) {
-  const std::vector<LegendEntry> legend = legend_of(figure, report.kernels);
   std::string text =
       fmt::format("<h3 id=\"{}\">{}</h3>\n<figure data-x=\"{}\" data-y=\"{}\">\n", escape_html(figure.id),
                   escape_html(figure.title), escape_html(figure.x.label), escape_html(figure.y.label));
-  text += legend_text(report, legend) + "<div class=\"panels\">\n";
+  text += legend_text(report, legend_entries(figure, report.kernels)) + "<div class=\"panels\">\n";
   for (const Panel& panel : figure.panels)
-    text += panel_text(report, figure, panel, legend);
+    text += panel_text(report, figure, panel);
   text += "</div>\n";
   if (!figure.caption.empty()) text += "<figcaption>" + escape_html(figure.caption) + "</figcaption>\n";
+  text += "<p class=\"source\">";
   const std::string command = figure_command(report, figure);
-  text += fmt::format(
-      "<p class=\"source\"><a href=\"#cells\">All its cells</a> <a "
-      "href=\"figures/{0}.tsv\">figures/{0}.tsv</a>{1}</p>\n",
-      escape_html(figure.id), command.empty() ? "" : " <code>" + escape_html(command) + "</code>");
+  if (!command.empty()) text += "<a href=\"#cells\">All its cells</a> ";
+  text += fmt::format("<a href=\"figures/{0}.tsv\">figures/{0}.tsv</a>", escape_html(figure.id));
+  if (!command.empty()) text += " <code>" + escape_html(command) + "</code>";
+  text += "</p>\n";
   return text + "</figure>\n";
 }
 

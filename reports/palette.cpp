@@ -32,7 +32,7 @@ LineStyle line_style(const Series& series, const std::vector<std::string>& kerne
     // Not one grey: gnuplot draws neighbours of one colour in a legend as one line, with one dash.
     static constexpr std::array<const char*, dashes> greys = {"#777777", "#555555", "#999999", "#444444", "#888888"};
     const int place = (series.reference - 1) % dashes;
-    return {.colour = greys[static_cast<std::size_t>(place)], .mark = 0, .dash = place + 1};
+    return {.colour = greys[static_cast<std::size_t>(place)], .colour_index = -1, .mark = 0, .dash = place + 1};
   }
   LineStyle style = line_style(series.kernel, kernels);
   if (series.draw == Draw::line) style.mark = 0;

@@ -11,7 +11,7 @@ namespace attest::reports {
 
 struct LineStyle {
   std::string colour;    // #rrggbb
-  int colour_index = 0;  // of the colour among all
+  int colour_index = 0;  // of the colour among all; -1: a grey of a reference line
   int mark = 0;          // gnuplot's point type; 0: none
   int dash = 0;          // gnuplot's dash type
 };

@@ -136,10 +136,13 @@ std::string figure_command(const Report& report, const Figure& figure) {
     for (const std::string& kernel : report.kernels)
       all.insert(escaped(kernel));
     for (const Panel& panel : figure.panels) {
-      for (const Series& series : panel.series)
-        kernels.insert(escaped(series.kernel));
+      for (const Series& series : panel.series) {
+        if (std::find(report.kernels.begin(), report.kernels.end(), series.kernel) != report.kernels.end())
+          kernels.insert(escaped(series.kernel));
+      }
     }
-    if (!kernels.empty() && kernels != all) filter = "^" + alternatives(kernels) + " ";
+    if (kernels.empty()) return "";  // no figure of cells
+    if (kernels != all) filter = "^" + alternatives(kernels) + " ";
   }
   std::string text;
   for (const std::string& command : report.sweeps)

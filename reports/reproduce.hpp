@@ -20,7 +20,7 @@ std::string command_as_run(const RunRecord& run);
 /// the runs' arguments say, without what chose their store and their part of the cells.
 std::vector<std::string> sweep_commands(const std::vector<RunRecord>& runs);
 
-/// The sweeps narrowed to the figure's cells; empty where the store does not say how it was made.
+/// The sweeps narrowed to the figure's cells; empty where it shows none, or the store does not say how it was made.
 std::string figure_command(const Report& report, const Figure& figure);
 
 /// `word` as one word for a POSIX shell.

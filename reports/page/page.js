@@ -76,12 +76,11 @@
     const table = make("table", {}, make("thead"), make("tbody"));
     const line = (parent, name, texts) => parent.append(make("tr", {}, ...texts.map((text) => make(name, {textContent: text}))));
     line(table.tHead, "th", ["panel", "series", figure.dataset.x, figure.dataset.y, "95% interval"]);
-    const names = [...figure.querySelectorAll(".legend [data-s]")].map((button) => button.textContent);
     for (const panel of figure.querySelectorAll(".panels > div")) {
       for (const point of panel.querySelectorAll(".s title")) {
         const [x, rest] = point.textContent.split(/: (.*)/s);
         const [y, interval] = rest.replace(/\)$/, "").split(" (");
-        line(table.tBodies[0], "td", [panel.querySelector("h4").textContent, names[point.closest(".s").dataset.s], x, y, interval ?? ""]);
+        line(table.tBodies[0], "td", [panel.querySelector("h4").textContent, point.closest(".s").dataset.name, x, y, interval ?? ""]);
       }
     }
     return table;

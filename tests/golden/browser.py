@@ -17,7 +17,7 @@ class Browser:
     failed requests; `requests` every address that was asked for."""
 
     def __init__(self):
-        self.profile = tempfile.TemporaryDirectory()
+        self.profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)  # a child may still write when the browser is gone
         to_browser, self.write = os.pipe()
         self.read, from_browser = os.pipe()
 
