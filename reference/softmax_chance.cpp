@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "reference/bounds.hpp"
 
@@ -10,6 +11,16 @@ namespace {
 
 double square(double x) {
   return x * x;
+}
+
+bool is_of_first_order(const ScoreChances& chances) {
+  return far_out * chances.greatest_shift <= 1.0;
+}
+
+Chance no_chance(std::size_t width) {
+  return {.bound = std::vector<double>(width, std::numeric_limits<double>::infinity()),
+          .deviation = std::vector<double>(width, 0.0),
+          .coherent = std::vector<double>(width, 0.0)};
 }
 
 // Steps of a truncating sum of `terms` products; 0 where sums round to nearest.
@@ -68,6 +79,7 @@ ScoreChances score_chances(const SoftmaxInputs& inputs, const Arithmetic& arithm
                          arithmetic.score * std::max(std::fabs(score), scores.parts[j]) + arithmetic.score_floor +
                          3.0 * u * (scores.greatest - score) + adding * scores.parts[j];
     const double own = square(probability * shift);
+    chances.greatest_shift = std::max(chances.greatest_shift, shift);
     chances.moments.push_back({.variance = square(kappa) * (own + storing * square(probability) + underflow),
                                .shift = kappa * own,
                                .spread = square(kappa) * probability,
@@ -97,12 +109,9 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
   const double dropping = inputs.dropout ? 2.0 * u : 0.0;
   const std::vector<double> repeated = repeated_weights(inputs, place, arithmetic, scores);
   const double tiny = underflow_floor(arithmetic);
-  // First order in the scores' errors; a weight and the row's sum err by e^(2 error) each at most, which also says that
-  // scores off by more than a few units prove nothing here: rule F is then the sharper one. (Bounded, so that 0 stays
-  // 0 times it.)
-  const double nonlinear = std::exp(std::min(4.0 * errors.greatest, 200.0));
-  const double inflation = nonlinear * (1.0 + 4.0 * (chain + arithmetic.weight)) + arithmetic.output;
+  const double inflation = 1.0 + 4.0 * (errors.greatest + chain + arithmetic.weight) + arithmetic.output;
 
+  if (!is_of_first_order(chances)) return no_chance(static_cast<std::size_t>(inputs.problem.head_dim_v));
   Chance chance;
   for (std::int64_t c = 0; c < inputs.problem.head_dim_v; ++c) {
     const auto at = static_cast<std::size_t>(c);
@@ -119,14 +128,14 @@ Chance output_chances(const SoftmaxInputs& inputs, const RowPlace& place, const 
         (3.0 * u + arithmetic.output + reference_roundoff) * std::fabs(out) + arithmetic.output_floor;
     const double underflow = tiny * (steps + 1.0);
     chance.bound.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + underflow);
-    chance.deviation.push_back(nonlinear * (typical_rounding * std::sqrt(variance + square(storing)) + coherent) +
-                               underflow);
+    chance.deviation.push_back(typical_rounding * std::sqrt(variance + square(storing)) + coherent + underflow);
     chance.coherent.push_back(coherent + underflow);
   }
   return chance;
 }
 
 Chance lse_chance(const Arithmetic& arithmetic, const RowScores& scores, const ScoreChances& chances) {
+  if (!is_of_first_order(chances)) return no_chance(1);
   const double u = Roundoffs(arithmetic).unit;
   const double stored = std::max(u, 0x1p-24);
   const double log_sum = std::log(scores.sum);

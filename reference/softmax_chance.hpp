@@ -14,6 +14,7 @@ struct ScoreChances {
   double shift_squares = 0.0;          ///< sum P^2 dl^2
   double slope = 0.0;                  ///< sum P s
   double truncated = 0.0;              ///< sqrt(sum P t^2), t being what truncating sums take from a score
+  double greatest_shift = 0.0;         ///< max dl
   double curved = 0.0;                 ///< sqrt(sum P (4u s)^2) with softcap: errors of tanh have no sign of their own
 };
 
@@ -33,6 +34,9 @@ struct Chance {
 ///     coh = 2u |sum P s kappa v - O sum P s| + [(1+n_r) e_exp + uM] sqrt(C(P))
 ///     bound = (6.5 sqrt(V) + coh)(1 + ...as in rule F) + E4        exceeded once in 1e9 elements (Azuma)
 ///     deviation = 0.41 sqrt(V + E4^2) + coh                         0.41u: the root mean square of one rounding
+///
+/// All of it is of first order in dl: where 6.5 max dl exceeds 1, as where scores of hundreds are stored in 16 bits,
+/// the bound is infinite and the deviation 0, and rule F alone holds.
 ///
 /// Sums that truncate all err to one side: theirs are no chance but gamma(N/k + n_r)(A + |O|) and, through the scores,
 /// (d/k + 1) u a, both in coh.

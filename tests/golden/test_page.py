@@ -22,7 +22,7 @@ min_samples = 6
 max_seconds = 0.001
 threads = 1
 [[sweep]]
-kernels = ["standard/*", "flash2/cpu_tiled"]
+kernels = ["standard/cpu_naive", "standard/cpu_blas", "flash2/cpu_tiled"]
 problem = "hq2 d32"
 axes = { sq = [32, 64, 128], causal = [false, true] }
 [[sweep]]

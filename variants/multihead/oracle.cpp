@@ -311,8 +311,9 @@ class ModuleOracle final : public Oracle {
     const ScoreChances chances = score_chances(*whole_, arithmetic, scores);
     const RowColumns columns = average_values(*whole_, place, scores, errors.growth, {}, chances.moments);
     std::vector<double> variance;
-    for (const double own : output_chances(*whole_, place, arithmetic, scores, errors, chances, columns).deviation)
-      variance.push_back(own * own);
+    const Chance chance = output_chances(*whole_, place, arithmetic, scores, errors, chances, columns);
+    for (std::size_t c = 0; c < chance.bound.size(); ++c)
+      variance.push_back(std::isinf(chance.bound[c]) ? chance.bound[c] : square(chance.deviation[c]));
     const double scale = problem_.effective_scale();
     std::vector<double> query, query_deviation;
     for (std::int64_t c = 0; c < problem_.head_dim; ++c) {
