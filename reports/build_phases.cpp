@@ -41,7 +41,7 @@ Section phases_section(const Study& study) {
          number_entry(percent(Phase::packing)), number_entry(percent(Phase::storing)), number_entry(waiting),
          number_entry(record.phases->runs)});
   }
-  Section section{.id = "phases_section", .title = "Where the time goes", .blocks = {}};
+  Section section{.id = "phases_section", .title = "Breakdown of time", .blocks = {}};
   if (!table.rows.empty()) section.blocks.emplace_back(std::move(table));
   return section;
 }

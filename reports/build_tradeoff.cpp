@@ -97,9 +97,9 @@ Section tradeoff_section(const Study& study) {
   const bool approximates = std::any_of(study.views.begin(), study.views.end(),
                                         [](const View& view) { return view.passed() && !view.function_class.empty(); });
   if (approximates) {
-    section.blocks.emplace_back(
-        Paragraph{"How far a kernel with its own function is from softmax attention, its approximation error, is not "
-                  "measured in this store's cells: each is held against its own definition."});
+    section.blocks.emplace_back(Paragraph{
+        "A kernel with its own function is held against its own definition here: how far that is from softmax "
+        "attention, its approximation error, is another figure, with tables of its own where it was measured."});
   }
   if (!figure.panels.empty()) section.blocks.emplace_back(std::move(figure));
   section.blocks.emplace_back(tradeoff_table(groups));
