@@ -2,25 +2,19 @@
 #include <fmt/format.h>
 
 #include "reports/emit.hpp"
+#include "reports/entry_text.hpp"
 #include "reports/format.hpp"
 
 namespace attest::reports {
 namespace {
 
-std::string entry_text(const Entry& entry, const Column& column) {
-  if (const auto* text = std::get_if<Text>(&entry)) {
-    const std::string set = text->code ? markdown_code(text->text) : escape_markdown(text->text);
-    return text->strong ? "**" + set + "**" : set;
-  }
-  if (const auto* number = std::get_if<Number>(&entry)) {
-    const std::string digits = format_number(number->value, column.format);
-    return number->strong ? "**" + digits + "**" : digits;
-  }
-  if (const auto* missing = std::get_if<Missing>(&entry)) {
-    return missing->reason.empty() ? "" : "_" + escape_markdown(missing->reason) + "_";
-  }
-  return escape_markdown(std::get<Status>(entry).word);
-}
+struct MarkdownEntry {
+  std::string text(const Text& text) const { return text.code ? markdown_code(text.text) : escape_markdown(text.text); }
+  std::string number(double value, NumberFormat format) const { return format_number(value, format); }
+  std::string strong(const std::string& set) const { return "**" + set + "**"; }
+  std::string missing(const std::string& reason) const { return "_" + escape_markdown(reason) + "_"; }
+  std::string status(const Status& status) const { return escape_markdown(status.word); }
+};
 
 std::string table_text(const Table& table) {
   std::string text = "### " + escape_markdown(table.title) + "\n\n";
@@ -36,7 +30,7 @@ std::string table_text(const Table& table) {
   for (const auto& row : table.rows) {
     std::string line = "|";
     for (std::size_t i = 0; i < row.size(); ++i)
-      line += " " + entry_text(row[i], table.columns[i]) + " |";
+      line += " " + entry_text(row[i], table.columns[i], MarkdownEntry{}) + " |";
     text += line + "\n";
   }
   return text + "\n";

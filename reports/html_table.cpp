@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "reports/entry_text.hpp"
 #include "reports/format.hpp"
 #include "reports/html_parts.hpp"
 
@@ -30,24 +31,20 @@ bool is_long_column(const Table& table, std::size_t column) {
   });
 }
 
-std::string entry_text(const Entry& entry, const Column& column, bool code_column) {
-  const auto strengthened = [](const std::string& text, bool strong) {
-    return strong ? "<strong>" + text + "</strong>" : text;
-  };
-  if (const auto* text = std::get_if<Text>(&entry)) {
-    const std::string escaped = escape_html(text->text);
-    const bool mark = text->code && !code_column && !escaped.empty();
-    return strengthened(mark ? "<code>" + escaped + "</code>" : escaped, text->strong);
+struct HtmlEntry {
+  bool code_column = false;  // all of the column is code, and its class says so
+
+  std::string text(const Text& text) const {
+    const std::string escaped = escape_html(text.text);
+    return text.code && !code_column && !escaped.empty() ? "<code>" + escaped + "</code>" : escaped;
   }
-  if (const auto* number = std::get_if<Number>(&entry)) {
-    return strengthened(escape_html(format_number(number->value, column.format)), number->strong);
+  std::string number(double value, NumberFormat format) const { return escape_html(format_number(value, format)); }
+  std::string strong(const std::string& set) const { return "<strong>" + set + "</strong>"; }
+  std::string missing(const std::string& reason) const { return "<em>" + escape_html(reason) + "</em>"; }
+  std::string status(const Status& status) const {
+    return fmt::format("<b class=\"{}\">{}</b>", tone_class(status.tone), escape_html(status.word));
   }
-  if (const auto* missing = std::get_if<Missing>(&entry)) {
-    return missing->reason.empty() ? "" : "<em>" + escape_html(missing->reason) + "</em>";
-  }
-  const auto& status = std::get<Status>(entry);
-  return fmt::format("<b class=\"{}\">{}</b>", tone_class(status.tone), escape_html(status.word));
-}
+};
 
 std::string grid(const Table& table) {
   if (table.rows.empty()) return "<p class=\"note\">No rows.</p>\n";
@@ -69,7 +66,7 @@ std::string grid(const Table& table) {
   for (std::size_t row = 0; row < shown; ++row) {
     text += "<tr>";
     for (std::size_t i = 0; i < table.columns.size(); ++i)
-      text += "<td>" + entry_text(table.rows[row][i], table.columns[i], code[i]);
+      text += "<td>" + entry_text(table.rows[row][i], table.columns[i], HtmlEntry{code[i]});
     text += "\n";
   }
   text += "</table></div>\n";

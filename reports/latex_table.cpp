@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <numeric>
 
+#include "reports/entry_text.hpp"
 #include "reports/format.hpp"
 #include "reports/latex_text.hpp"
 
@@ -22,22 +23,16 @@ constexpr double most_head = 38;               // of the head over numbers, on o
 constexpr double most_reason = 56;             // why a number is missing, on one line
 constexpr std::size_t least_turned_rows = 30;  // fewer would leave the rest of their page white, and the one before
 
-std::string entry_text(const Entry& entry, const Column& column) {
-  if (const auto* text = std::get_if<Text>(&entry)) {
-    const std::string escaped = escape_latex(text->text, text->code);
-    if (escaped.empty()) return "";
-    const std::string set = text->code ? "\\attestcode{" + escaped + "}" : escaped;
-    return text->strong ? "\\attestbest{" + set + "}" : set;
+struct LatexEntry {
+  std::string text(const Text& text) const {
+    const std::string escaped = escape_latex(text.text, text.code);
+    return text.code && !escaped.empty() ? "\\attestcode{" + escaped + "}" : escaped;
   }
-  if (const auto* number = std::get_if<Number>(&entry)) {
-    const std::string digits = latex_number(number->value, column.format);
-    return number->strong ? "\\attestbest{" + digits + "}" : digits;
-  }
-  if (const auto* missing = std::get_if<Missing>(&entry)) {
-    return missing->reason.empty() ? "" : "\\attestmissing{" + escape_latex(missing->reason) + "}";
-  }
-  return escape_latex(std::get<Status>(entry).word);
-}
+  std::string number(double value, NumberFormat format) const { return latex_number(value, format); }
+  std::string strong(const std::string& set) const { return "\\attestbest{" + set + "}"; }
+  std::string missing(const std::string& reason) const { return "\\attestmissing{" + escape_latex(reason) + "}"; }
+  std::string status(const Status& status) const { return escape_latex(status.word); }
+};
 
 TextWidth entry_width(const Entry& entry, const Column& column) {
   if (const auto* text = std::get_if<Text>(&entry)) return latex_width(text->text, text->code, text->strong);
@@ -173,7 +168,7 @@ std::string part_text(const Table& table, const Layout& layout, std::size_t inde
                                  layout.small ? "[7]" : "", form, escape_latex(table.title), of, note, label, head);
   for (const auto& row : table.rows) {
     for (std::size_t i = 0; i < part.columns.size(); ++i)
-      text += (i == 0 ? "" : " & ") + entry_text(row[part.columns[i]], table.columns[part.columns[i]]);
+      text += (i == 0 ? "" : " & ") + entry_text(row[part.columns[i]], table.columns[part.columns[i]], LatexEntry{});
     text += "\\\\\n";
   }
   return text + "\\end{attesttable}\n";
