@@ -22,6 +22,9 @@ reports::Report build_report(const ReportInput& input) {
   }
   report.sections.push_back(reports::roofline_section(study, peaks));
   report.sections.push_back(reports::speedup_section(study, input.base));
+  if (reports::Section threads = reports::threads_section(study); !threads.blocks.empty()) {
+    report.sections.push_back(std::move(threads));
+  }
   report.sections.push_back(reports::winners_section(contests));
   report.sections.push_back(reports::growth_section(study));
   report.sections.push_back(reports::accuracy_section(study));

@@ -1,10 +1,12 @@
 // How the figures were made: conventions, the rules of timing and how far they were met, provenance.
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "harness/measure/peaks.hpp"
+#include "harness/measure/statistics.hpp"
 #include "reports/build_parts.hpp"
 #include "reports/format.hpp"
 
@@ -15,6 +17,7 @@ constexpr std::size_t least_rounds = 3;
 constexpr std::int64_t least_samples = 9;
 constexpr std::int64_t least_interval_samples = 6;
 constexpr double aimed_half_width = 0.01;
+constexpr double dipped_share = 0.9;
 
 struct Rule {
   std::string name;
@@ -88,6 +91,42 @@ Table rules_table(const Study& study) {
                                        : Status{"in part", Tone::warning};
     table.rows.push_back({text_entry(rule.name), number_entry(static_cast<double>(met)),
                           number_entry(static_cast<double>(timed)), status});
+  }
+  return table;
+}
+
+/// What the machine still gave while the cells were timed.
+Table round_peaks_table(const Study& study) {
+  const NumberFormat four{NumberFormat::Style::significant, 4};
+  Table table{
+      .id = "round_peaks",
+      .title = "The multiply-add peak beside the rounds",
+      .note = fmt::format(
+          "Measured beside every round of every timed cell, so that a machine that does other work shows. A round "
+          "whose "
+          "peak is under {:.0f} % of the highest is counted here and dropped from nothing: every sample counts.",
+          100 * dipped_share),
+      .columns = {text_column("type"), integer_column("threads"), integer_column("rounds"),
+                  number_column("highest", four, "GFLOP/s"), number_column("median", four, "GFLOP/s"),
+                  number_column("lowest", four, "GFLOP/s"), integer_column("dipped")},
+      .rows = {},
+      .collapsed = false};
+  std::map<std::pair<std::string, int>, std::vector<double>> peaks;
+  for (const View& view : study.views) {
+    if (view.timing() == nullptr) continue;
+    for (const RoundRecord& round : view.record->rounds) {
+      if (!(round.peak_flops > 0)) continue;
+      peaks[{std::string(name_of(view.problem.dtype)), view.record->key.threads}].push_back(round.peak_flops);
+    }
+  }
+  for (const auto& [group, rates] : peaks) {
+    const auto [lowest, highest] = std::minmax_element(rates.begin(), rates.end());
+    const auto dipped =
+        std::count_if(rates.begin(), rates.end(), [&](double rate) { return rate < dipped_share * *highest; });
+    table.rows.push_back({text_entry(group.first), number_entry(group.second),
+                          number_entry(static_cast<double>(rates.size())), number_entry(*highest / 1e9),
+                          number_entry(median(rates) / 1e9), number_entry(*lowest / 1e9),
+                          number_entry(static_cast<double>(dipped))});
   }
   return table;
 }
@@ -181,6 +220,8 @@ Section method_section(const Study& study, const std::optional<Peaks>& peaks) {
   }
   Table rules = rules_table(study);
   if (!rules.rows.empty()) section.blocks.emplace_back(std::move(rules));
+  Table beside = round_peaks_table(study);
+  if (!beside.rows.empty()) section.blocks.emplace_back(std::move(beside));
   Table measured = peaks_table(peaks);
   if (!measured.rows.empty()) section.blocks.emplace_back(std::move(measured));
   return section;

@@ -22,7 +22,10 @@ void fill_head(const Study& study, const ReportInput& input, Report& report);
 /// Who wins from which length, in sentences.
 Section summary_section(const Study& study, const std::vector<FamilyContest>& contests);
 
-/// One table a family: length, fastest kernel, time, runner-up, ratio; and where one overtakes another.
+/// The same kernel on the same problem with fewer and with more threads; without blocks where all had the same number.
+Section threads_section(const Study& study);
+
+/// Length, fastest kernel, time, runner-up, ratio: a table a family, and one for all families of one length.
 Section winners_section(const std::vector<FamilyContest>& contests);
 
 /// Rates as bars over the length, in panels of causal and not, by head dim, as the FlashAttention papers print them;

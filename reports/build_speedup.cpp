@@ -6,43 +6,19 @@
 #include <set>
 
 #include "harness/core/error.hpp"
-#include "harness/measure/comparison.hpp"
 #include "reports/build_parts.hpp"
 #include "reports/format.hpp"
+#include "reports/ratio.hpp"
 
 namespace attest::reports {
 namespace {
 
-/// Two intervals of medians hold together with 95% when each does with 97.5% (Bonferroni).
-constexpr double confidence_each = 0.975;
-
 struct Speedup {
   const View* base = nullptr;
   const View* view = nullptr;
-  Comparison comparison;  // of the kernel against the base: ratio is the kernel's time over the base's
-  bool has_interval = false;
+  TimeRatio ratio;  // of the kernel's time over the base's
   Difference difference = Difference::unclear;
 };
-
-Speedup measure(const View& base, const View& view) {
-  Speedup speedup{.base = &base, .view = &view, .comparison = {}};
-  Comparison& comparison = speedup.comparison;
-  comparison.first_median = base.timing()->seconds_median;
-  comparison.second_median = view.timing()->seconds_median;
-  comparison.ratio = comparison.second_median / comparison.first_median;
-  comparison.ratio_interval = {0, INFINITY};
-  const std::vector<double> first = base.samples();
-  const std::vector<double> second = view.samples();
-  if (first.empty() || second.empty()) return speedup;
-  comparison.probability = mann_whitney(first, second);
-  comparison.enough = std::min(first.size(), second.size()) >= minimum_comparison_samples;
-  const std::optional<attest::Interval> of_base = median_interval(first, confidence_each);
-  const std::optional<attest::Interval> of_kernel = median_interval(second, confidence_each);
-  speedup.has_interval = of_base && of_kernel && of_base->low > 0 && of_kernel->low > 0;
-  if (speedup.has_interval)
-    comparison.ratio_interval = {of_kernel->low / of_base->high, of_kernel->high / of_base->low};
-  return speedup;
-}
 
 /// The kernel of `standard` with the most timed cells; empty where none was timed.
 std::string usual_base(const Study& study) {
@@ -66,43 +42,42 @@ std::vector<Speedup> all_speedups(const Study& study, const std::string& base) {
         std::find_if(views.begin(), views.end(), [&](const View* view) { return view->record->key.kernel == base; });
     if (found == views.end()) continue;
     for (const View* view : views)
-      if (view != *found) all.push_back(measure(**found, *view));
+      if (view != *found) all.push_back({.base = *found, .view = view, .ratio = time_ratio(**found, *view)});
   }
   std::vector<double> probabilities;
   for (const Speedup& speedup : all)
-    probabilities.push_back(speedup.comparison.probability);
+    probabilities.push_back(speedup.ratio.comparison.probability);
   const std::vector<double> adjusted = holm(probabilities);
   for (std::size_t i = 0; i < all.size(); ++i)
-    all[i].difference = judge(all[i].comparison, adjusted[i]);
+    all[i].difference = judge(all[i].ratio.comparison, adjusted[i]);
   return all;
 }
 
 Table speedup_table(const std::vector<Speedup>& all, const std::string& base) {
   const NumberFormat three{NumberFormat::Style::significant, 3};
-  Table table{
-      .id = "speedup",
-      .title = "Speed-up over " + base,
-      .note =
-          "The base's median time over the kernel's. The interval holds with at least 95%: those of the two "
-          "medians, each of 97.5% by ranks. Faster or slower: Mann-Whitney under 5% by Holm's rule over all rows, "
-          "and at least 2% between the medians; same: the whole interval within 2% of 1; else unclear, as with "
-          "fewer than 9 samples.",
-      .columns = {text_column("kernel"), text_column("problem"), seconds_column("time"),
-                  seconds_column("time of the base"), number_column("speed-up", three), number_column("low", three),
-                  number_column("high", three), text_column("against the base")},
-      .rows = {},
-      .collapsed = false};
+  Table table{.id = "speedup",
+              .title = "Speed-up over " + base,
+              .note = fmt::format(
+                  "The base's median time over the kernel's. {} Faster or slower: Mann-Whitney under 5% by Holm's "
+                  "rule over all rows, and at least 2% between the medians; same: the whole interval within 2% of "
+                  "1; else unclear, as with fewer than 9 samples.",
+                  ratio_interval_rule),
+              .columns = {text_column("kernel"), text_column("problem"), seconds_column("time"),
+                          seconds_column("time of the base"), number_column("speed-up", three),
+                          number_column("low", three), number_column("high", three), text_column("against the base")},
+              .rows = {},
+              .collapsed = false};
   std::set<std::string> conditions_seen;
   for (const Speedup& speedup : all)
     conditions_seen.insert(speedup.view->record->key.inputs);
   for (const Speedup& speedup : all) {
     const CellKey& cell = speedup.view->record->key;
-    const Comparison& comparison = speedup.comparison;
+    const Comparison& comparison = speedup.ratio.comparison;
     std::vector<Entry> row = {code_entry(cell.kernel),
                               code_entry(cell.problem + (conditions_seen.size() > 1 ? ", inputs " + cell.inputs : "")),
                               number_entry(comparison.second_median), number_entry(comparison.first_median),
                               number_entry(1 / comparison.ratio)};
-    if (speedup.has_interval) {
+    if (speedup.ratio.has_interval) {
       row.push_back(number_entry(1 / comparison.ratio_interval.high));
       row.push_back(number_entry(1 / comparison.ratio_interval.low));
     } else {
@@ -136,10 +111,10 @@ PlannedFigure speedup_figure(const Study& study, const std::vector<Speedup>& all
          point.status = "";
          const auto found = by_view.find(&view);
          if (found == by_view.end()) return;
-         const Comparison& comparison = found->second->comparison;
+         const Comparison& comparison = found->second->ratio.comparison;
          point.status = "passed";
          point.y = 1 / comparison.ratio;
-         if (found->second->has_interval)
+         if (found->second->ratio.has_interval)
            point.interval = Interval{1 / comparison.ratio_interval.high, 1 / comparison.ratio_interval.low};
        }});
   for (Panel& panel : planned.figure.panels) {

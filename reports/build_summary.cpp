@@ -14,8 +14,6 @@
 namespace attest::reports {
 namespace {
 
-constexpr long most_open_tables = 4;  // more of one kind are folded in HTML
-
 std::string joined(const std::set<std::string>& texts) {
   std::string all;
   for (const std::string& text : texts)
@@ -139,11 +137,6 @@ void fill_facts(const Study& study, Report& report) {
                     worst_view->record->key.problem, worst_view->record->key.inputs));
   }
   facts.emplace_back("Timed cells", fmt::format("{}", timed));
-}
-
-std::string class_note(const std::string& function_class) {
-  return function_class.empty() ? "softmax attention"
-                                : function_class + " by its own definition, not softmax attention of q, k and v";
 }
 
 /// The fastest kernel of another function that beats softmax attention in the same family, said as what it is.
@@ -318,49 +311,6 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
     section.blocks.emplace_back(Paragraph{sentence});
   Table crossing = crossover_table(study, contests);
   if (!crossing.rows.empty()) section.blocks.emplace_back(std::move(crossing));
-  return section;
-}
-
-Section winners_section(const std::vector<FamilyContest>& contests) {
-  Section section{.id = "by_length", .title = "By length", .blocks = {}};
-  std::set<std::string> ids;
-  const auto contested = std::count_if(contests.begin(), contests.end(),
-                                       [](const FamilyContest& family) { return family.is_contested(); });
-  for (const FamilyContest& family : contests) {
-    if (!family.is_contested()) continue;
-    std::string id = slug("fastest " + family.family + " " + family.function_class).substr(0, 100);
-    while (!ids.insert(id).second)
-      id += "_x";
-    Table table{
-        .id = id,
-        .title = family.family + (family.function_class.empty() ? "" : " (" + class_note(family.function_class) + ")"),
-        .note = winner_sentence(family),
-        .columns = {number_column("length", {NumberFormat::Style::integer, 0}), text_column("fastest kernel"),
-                    seconds_column("time"), text_column("runner-up"), seconds_column("its time"),
-                    number_column("ratio", {NumberFormat::Style::fixed, 2}),
-                    number_column("p (Holm)", {NumberFormat::Style::significant, 2}), text_column("difference")},
-        .rows = {},
-        .collapsed = contested > most_open_tables};
-    for (const Contest& contest : family.contests) {
-      const TimingSummary& best = *contest.fastest->timing();
-      std::vector<Entry> row = {number_entry(contest.length), code_entry(contest.fastest->record->key.kernel),
-                                Number{.value = best.seconds_median, .strong = contest.clear}};
-      if (contest.runner_up == nullptr) {
-        row.insert(row.end(), {Missing{"no other was timed"}, Missing{}, Missing{}, Missing{}, Missing{}});
-      } else {
-        row.push_back(code_entry(contest.runner_up->record->key.kernel));
-        row.push_back(number_entry(contest.runner_up->timing()->seconds_median));
-        row.push_back(number_entry(contest.ratio));
-        row.push_back(number_entry(contest.probability));
-        row.push_back(text_entry(contest.clear ? "clear" : "unclear"));
-      }
-      table.rows.push_back(std::move(row));
-    }
-    section.blocks.emplace_back(std::move(table));
-  }
-  if (section.blocks.empty()) {
-    section.blocks.emplace_back(Paragraph{"No two kernels were timed on the same problem."});
-  }
   return section;
 }
 

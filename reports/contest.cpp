@@ -151,6 +151,11 @@ Standing final_standing(const FamilyContest& family) {
   return {.kernel = all.back().winner, .from = all.back().from, .ratio = ratio, .unbroken = all.size() == 1};
 }
 
+std::string class_note(const std::string& function_class) {
+  return function_class.empty() ? "softmax attention"
+                                : function_class + " by its own definition, not softmax attention of q, k and v";
+}
+
 std::string lengths_text(const FamilyContest& family) {
   const std::vector<Segment> all = segments(family);
   if (all.empty()) return "";

@@ -47,6 +47,9 @@ struct Standing {
 };
 Standing final_standing(const FamilyContest& family);
 
+/// "linear by its own definition, not softmax attention of q, k and v": what a family's function is.
+std::string class_note(const std::string& function_class);
+
 /// "at every length from 128 to 4k": the contested ones.
 std::string lengths_text(const FamilyContest& family);
 

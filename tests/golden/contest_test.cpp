@@ -139,6 +139,27 @@ BOOST_AUTO_TEST_CASE(cells_of_other_inputs_or_threads_are_not_compared) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(families_of_one_length_are_rows_of_one_table_and_others_have_a_table_each) {
+  ReportInput input = small_sweep();
+  for (const int length : {64, 96}) {
+    const std::string problem = "b" + std::to_string(length) + " hq8 sq128 d32 f32";
+    input.cells.push_back(timed_cell("a/one", problem, 1e-3));
+    input.cells.push_back(timed_cell("b/two", problem, 3e-3));
+  }
+  const Report report = build_report(input);
+  const auto section = std::find_if(report.sections.begin(), report.sections.end(),
+                                    [](const Section& one) { return one.id == "by_length"; });
+  BOOST_TEST_REQUIRE((section != report.sections.end()));
+  BOOST_TEST_REQUIRE(section->blocks.size() == 2U);
+  BOOST_TEST(std::get<Table>(section->blocks[0]).rows.size() == 3U);  // 128, 256, 512
+  const auto& single = std::get<Table>(section->blocks[1]);
+  BOOST_TEST_REQUIRE(single.rows.size() == 2U);
+  BOOST_TEST(std::get<Text>(single.rows[0][0]).text == "b64 hq8 d32 f32, inputs normal, cpu");
+  BOOST_TEST(std::get<Number>(single.rows[0][1]).value == 128);
+  BOOST_TEST(std::get<Text>(single.rows[0][2]).text == "a/one");
+  BOOST_TEST(std::get<Number>(single.rows[1][6]).value == 3);
+}
+
 BOOST_AUTO_TEST_CASE(a_record_with_a_time_that_did_not_pass_is_refused) {
   for (const Outcome outcome : {Outcome::failed, Outcome::crashed, Outcome::timeout, Outcome::oom, Outcome::skipped}) {
     ReportInput input = one_cell();

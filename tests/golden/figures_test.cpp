@@ -140,6 +140,50 @@ BOOST_AUTO_TEST_CASE(the_base_is_the_one_that_is_named_and_an_unknown_one_is_ref
   });
 }
 
+BOOST_AUTO_TEST_CASE(more_threads_have_a_speedup_over_the_fewest_and_an_efficiency) {
+  ReportInput input = small_sweep();
+  BOOST_TEST(find<Table>(build_report(input), "threads") == nullptr);  // all cells have two
+  for (const auto& [threads, seconds] : {std::pair{1, 1.8e-3}, std::pair{4, 0.6e-3}}) {
+    CellRecord cell = timed_cell("flash2/cpu_tiled", "b1 hq8 sq512 d64 f32 causal", seconds);
+    cell.key.threads = threads;
+    input.cells.push_back(cell);
+  }
+  const Report report = build_report(input);
+  const Table* table = find<Table>(report, "threads");
+  BOOST_TEST_REQUIRE(table != nullptr);
+  BOOST_TEST_REQUIRE(table->rows.size() == 2U);
+  const auto& two = table->rows[0];  // 1.8 ms with one, 1 ms with two
+  BOOST_TEST(text(two[0]) == "flash2/cpu_tiled");
+  BOOST_TEST(value(two[2]) == 1);
+  BOOST_TEST(value(two[3]) == 1.8e-3);
+  BOOST_TEST(value(two[4]) == 2);
+  BOOST_TEST(value(two[5]) == 1e-3);
+  BOOST_TEST(value(two[6]) == 1.8, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(value(two[7]) == 1.8 * 0.98 / 1.02, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(value(two[8]) == 1.8 * 1.02 / 0.98, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(value(two[9]) == 0.9, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(value(table->rows[1][4]) == 4);
+  BOOST_TEST(value(table->rows[1][9]) == 0.75, boost::test_tools::tolerance(1e-12));
+}
+
+BOOST_AUTO_TEST_CASE(rounds_whose_peak_dipped_are_counted) {
+  ReportInput input = small_sweep();
+  input.cells[1].rounds[1].peak_flops = 98e9;  // under nine tenths of 110
+  input.cells[1].rounds[2].peak_flops = 100e9;
+  const Report report = build_report(input);
+  const Table* table = find<Table>(report, "round_peaks");
+  BOOST_TEST_REQUIRE(table != nullptr);
+  BOOST_TEST_REQUIRE(table->rows.size() == 1U);
+  const auto& row = table->rows[0];
+  BOOST_TEST(text(row[0]) == "f32");
+  BOOST_TEST(value(row[1]) == 2);
+  BOOST_TEST(value(row[2]) == 18);  // three rounds of the six cells that have times
+  BOOST_TEST(value(row[3]) == 110);
+  BOOST_TEST(value(row[4]) == 110);
+  BOOST_TEST(value(row[5]) == 98);
+  BOOST_TEST(value(row[6]) == 1);
+}
+
 BOOST_AUTO_TEST_CASE(another_function_has_no_speedup) {
   const Report report = build_report(sample_sweep());
   const Table* table = find<Table>(report, "speedup");
