@@ -1,6 +1,8 @@
 // Printed output is approved text: any change of a report shows as a change of a file under approved/.
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <cstdint>
+#include <fmt/format.h>
 #include <iterator>
 #include <sstream>
 #include <string>
@@ -53,6 +55,17 @@ Run longest_run(const std::vector<std::string>& lines, std::size_t at, const Sam
   return longest;
 }
 
+/// Which lines they are, in words that stay when others before them change: "(7 lines of small, from <h2>Method,
+/// 1a2b3c4d)".
+std::string described(const Run& run, const std::vector<std::string>& lines, std::size_t at) {
+  std::uint32_t hash = 2166136261;  // FNV-1a
+  for (std::size_t line = at; line < at + run.count; ++line) {
+    for (const char byte : rounded(lines[line]) + '\n')
+      hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619;
+  }
+  return fmt::format("({} lines of {}, from {}, {:08x})", run.count, run.set, lines[at].substr(0, 60), hash);
+}
+
 /// What pages share is approved once: five lines and more that stand in the page of a sample before this one are a line
 /// that says which they are.
 std::string own_lines(const std::string& set, const std::vector<std::string>& lines) {
@@ -73,8 +86,7 @@ std::string own_lines(const std::string& set, const std::vector<std::string>& li
       text += lines[at++] + "\n";
       continue;
     }
-    text += "(lines " + std::to_string(longest.first + 1) + " to " + std::to_string(longest.first + longest.count) +
-            " of " + longest.set + ")\n";
+    text += described(longest, lines, at) + "\n";
     at += longest.count;
   }
   return text;

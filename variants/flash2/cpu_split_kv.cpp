@@ -2,8 +2,9 @@
 // Source: Dao, Haziza, Massa, Sizov 2023, Flash-Decoding for long-context inference
 // Split:  one task per (b, key head, block of the group's query rows, chunk of keys); chunks are merged by their maxima
 // Memory: per thread as cpu_tiled, or for sq1 the query rows and the scores of 64 keys; for each chunk the unnormalised
-// output of all query rows Cost:   2*(d+dv) flops a visible pair, and the merge Limits: f32, bf16, f16; head dims to
-// 1024; sq to 64
+//         output of all query rows
+// Cost:   2*(d+dv) flops a visible pair, and the merge
+// Limits: f32, bf16, f16; head dims to 1024; sq to 64
 
 #include <algorithm>
 
@@ -72,7 +73,7 @@ void run(const KernelCall& call) {
   std::byte* memory = call.workspace.take<std::byte>(static_cast<std::size_t>(call.threads) * bytes);
   tiles::PartialRows partial(microkernels(), problem, cut.split, call.workspace);
   const std::int64_t tasks = problem.batch * problem.heads_kv * cut.blocks * cut.split.count;
-  parallel_for(call.threads, tasks, [&](int thread, std::int64_t index) {
+  parallel_for(tiles::worthwhile_threads(problem, call.threads), tasks, [&](int thread, std::int64_t index) {
     tiles::TileAttention worker(microkernels(), attention, cut.rows, true,
                                 memory + static_cast<std::size_t>(thread) * bytes, call.clock(thread));
     const std::int64_t chunk = index % cut.split.count;

@@ -3,7 +3,9 @@
 // Split:  all threads pack K and V of some key heads; the tasks are then (key head, block of the group's rows), where
 //         the rows of a block are neighbours (i, h) of the whole group, so that one tile of keys serves all its heads
 // Memory: packed K and V of the key heads in work, in f32, where more than one block reads them; per thread a packed
-// block of Q, sums, scores of a strip Cost:   2*(d+dv) flops a visible pair Limits: f32, bf16, f16; head dims to 1024
+//         block of Q, sums, scores of a strip
+// Cost:   2*(d+dv) flops a visible pair
+// Limits: f32, bf16, f16; head dims to 1024
 
 #include <algorithm>
 
@@ -78,9 +80,10 @@ void run(const KernelCall& call) {
     tiles_of_wave[tile] =
         PackedTile::at(microkernels(), problem.head_dim, problem.head_dim_v, packed + tile * cut.tile_bytes);
   }
+  const int team = tiles::worthwhile_threads(problem, call.threads);
   for (std::int64_t first_head = 0; first_head < cut.heads; first_head += cut.wave) {
     const std::int64_t heads = std::min(cut.wave, cut.heads - first_head);
-    parallel_for(call.threads, cut.shares_tiles ? heads * cut.tiles_each : 0, [&](int thread, std::int64_t index) {
+    parallel_for(team, cut.shares_tiles ? heads * cut.tiles_each : 0, [&](int thread, std::int64_t index) {
       const std::int64_t head = first_head + index / cut.tiles_each;
       const std::int64_t batch = head / problem.heads_kv;
       const std::int64_t key = index % cut.tiles_each * tiles::tile_keys;
@@ -93,7 +96,7 @@ void run(const KernelCall& call) {
                                 static_cast<int>(count));
       call.clock(thread).leave();
     });
-    parallel_for(call.threads, cut.blocks * heads, [&](int thread, std::int64_t index) {
+    parallel_for(team, cut.blocks * heads, [&](int thread, std::int64_t index) {
       TileAttention worker(microkernels(), attention, cut.rows, !cut.shares_tiles,
                            scratch + static_cast<std::size_t>(thread) * cut.thread_bytes, call.clock(thread));
       const std::int64_t head = first_head + index % heads;

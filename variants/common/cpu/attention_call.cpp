@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "variants/common/cpu/parallel.hpp"
+
 namespace attest::tiles {
 
 namespace {
@@ -117,6 +119,12 @@ void shape_scores(const AttentionCall& call, const Microkernels& kernels, std::i
 
 bool has_storage(DType dtype) {
   return dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16;
+}
+
+int worthwhile_threads(const Problem& problem, int threads) {
+  const std::int64_t pairs = problem.batch * problem.heads_q * problem.seq_q * problem.seq_kv;
+  return attest::worthwhile_threads(threads,
+                                    2.0 * static_cast<double>(pairs * (problem.head_dim + problem.head_dim_v)));
 }
 
 Support tiles_support(const Problem& problem) {

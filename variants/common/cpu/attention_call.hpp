@@ -70,6 +70,9 @@ void shape_scores(const AttentionCall& call, const Microkernels& kernels, std::i
 /// Whether dtype is one of the storages; the kernels here take f32, bf16 and f16.
 bool has_storage(DType dtype);
 
+/// How many of `threads` are worth waking for the problem, as if every key were visible.
+int worthwhile_threads(const Problem& problem, int threads);
+
 /// What all kernels built on this folder answer to supports(): yes, or the reason why not.
 Support tiles_support(const Problem& problem);
 

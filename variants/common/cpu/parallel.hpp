@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -9,6 +10,13 @@
 #endif
 
 namespace attest {
+
+/// How many of `threads` are worth waking for that many FLOPs: to wake a thread and to wait for it costs microseconds,
+/// in which one alone does what is left to it here.
+inline int worthwhile_threads(int threads, double flops) {
+  constexpr double least_share = 1.5e5;
+  return static_cast<int>(std::clamp(flops / least_share, 1.0, static_cast<double>(threads)));
+}
 
 /// Calls body(thread, index) for each index in [0, count), on `threads` threads numbered from 0; an idle thread takes
 /// the next index, so the heavy ones go first. The body must not throw. Under the thread sanitizer the threads are

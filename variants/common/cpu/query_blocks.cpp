@@ -41,11 +41,12 @@ void attend_in_query_blocks(const KernelCall& call, const AttentionCall& attenti
                     .first_row = first,
                     .rows = static_cast<int>(std::min<std::int64_t>(rows, problem.seq_q - first))};
   };
-  parallel_for(call.threads, blocks * sequences, [&](int thread, std::int64_t index) {
+  const int team = worthwhile_threads(problem, call.threads);
+  parallel_for(team, blocks * sequences, [&](int thread, std::int64_t index) {
     TileAttention worker(microkernels(), attention, rows, true, memory + static_cast<std::size_t>(thread) * bytes,
                          call.clock(thread));
     worker.start(block_of(index), {0, problem.seq_kv});
-    const std::int64_t after = index + call.threads;  // threads in step take every so manieth
+    const std::int64_t after = index + team;  // threads in step take every so manieth
     const RowBlock next = block_of(std::min(after, blocks * sequences - 1));
     worker.attend(after < blocks * sequences ? &next : nullptr);
     worker.finish();

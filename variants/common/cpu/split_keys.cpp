@@ -45,7 +45,8 @@ PartialRows::PartialRows(const Microkernels& kernels, const Problem& problem, co
 void PartialRows::merge(const AttentionCall& attention, const KernelCall& call) {
   const Problem& problem = call.problem;
   const float log2_factor = attention.log2_factor();
-  parallel_for(call.threads, problem.batch * problem.heads_q, [&](int thread, std::int64_t index) {
+  const int team = attest::worthwhile_threads(call.threads, 3.0 * static_cast<double>(rows_ * chunks_ * columns_));
+  parallel_for(team, problem.batch * problem.heads_q, [&](int thread, std::int64_t index) {
     const std::int64_t batch = index / problem.heads_q;
     const std::int64_t head = index % problem.heads_q;
     call.clock(thread).enter(Phase::storing);

@@ -162,7 +162,8 @@ void attend_in_streams(const KernelCall& call, const AttentionCall& attention) {
   const std::size_t bytes = thread_bytes(problem);
   std::byte* memory = call.workspace.take<std::byte>(static_cast<std::size_t>(call.threads) * bytes);
   PartialRows partial(microkernels(), problem, split, call.workspace);
-  parallel_for(call.threads, problem.batch * problem.heads_kv * split.count, [&](int thread, std::int64_t index) {
+  const int team = worthwhile_threads(problem, call.threads);
+  parallel_for(team, problem.batch * problem.heads_kv * split.count, [&](int thread, std::int64_t index) {
     const std::int64_t chunk = index % split.count;
     const std::int64_t head_kv = index / split.count % problem.heads_kv;
     const std::int64_t batch = index / split.count / problem.heads_kv;
