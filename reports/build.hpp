@@ -18,9 +18,10 @@ struct CacheModel {
   std::int64_t heads_q = 0;
   std::int64_t heads_kv = 0;
   std::int64_t head_dim = 0;
-  std::int64_t length = 0;       ///< tokens of a full sequence; 0: the source names none
-  std::int64_t window_keys = 0;  ///< keys that a layer with a sliding window keeps; 0: all
-  std::string note;              ///< such as "window in every other layer"
+  std::int64_t length = 0;         ///< tokens of a full sequence; 0: the source names none
+  std::int64_t window_keys = 0;    ///< keys that a layer with a sliding window keeps; 0: all
+  std::int64_t window_layers = 0;  ///< layers with that window; the others keep all keys
+  std::string note;                ///< such as "window in every other layer"
   std::string source;
 };
 

@@ -58,26 +58,28 @@ struct Advice {
   }
 };
 
-std::string kind_of(const View& view) {
+std::string kind_of(const View& view, bool many_threads) {
   const Problem& problem = view.problem;
   std::string kind = problem.decodes() && problem.seq_kv > 1 ? "decoding"
-                     : problem.seq_q != problem.seq_kv       ? "cross"
-                     : problem.causal                        ? "causal"
-                                                             : "full";
+                     : problem.seq_q != problem.seq_kv
+                         ? "cross, " + format_length(static_cast<double>(problem.seq_kv)) + " keys"
+                     : problem.causal ? "causal"
+                                      : "full";
   if (problem.has_window()) kind += fmt::format(", window {},{}", problem.window.left, problem.window.right);
   for (const auto& [name, value] : problem.parameters)
     kind += ", " + name + "=" + value;
   if (view.record->key.inputs != "normal") kind += ", inputs " + view.record->key.inputs;
+  if (many_threads) kind += fmt::format(", {} threads", view.record->key.threads);
   return kind;
 }
 
-std::vector<Entry> advice_row(const Advice& first, const Advice& last) {
+std::vector<Entry> advice_row(const Advice& first, const Advice& last, bool many_threads) {
   const Problem& problem = last.fastest->problem;
   const CellRecord& fastest = *last.fastest->record;
   const CellRecord& smallest = *last.smallest->record;
   const auto count = [](std::int64_t value) { return number_entry(static_cast<double>(value)); };
   const Entry take = Text{.text = last.words(), .code = true, .strong = last.clear};
-  return {text_entry(kind_of(*last.fastest)),
+  return {text_entry(kind_of(*last.fastest, many_threads)),
           text_entry(std::string(name_of(problem.dtype))),
           count(problem.batch),
           count(problem.heads_q),
@@ -91,6 +93,11 @@ std::vector<Entry> advice_row(const Advice& first, const Advice& last) {
           code_entry(smallest.key.kernel),
           number_entry(static_cast<double>(smallest.workspace_bytes_measured)),
           number_entry(last.smallest->timing()->seconds_median)};
+}
+
+/// Workspace, and of equals the time.
+std::pair<std::int64_t, double> needs(const View& view) {
+  return {view.record->workspace_bytes_measured, view.timing()->seconds_median};
 }
 
 /// Kernels of softmax attention alone: what computes another function is no choice for the same model.
@@ -113,8 +120,7 @@ Table advice_table(const Study& study, const std::vector<FamilyContest>& contest
   for (const View& view : study.views) {
     if (view.timing() == nullptr || !view.function_class.empty() || view.record->workspace_bytes_measured < 0) continue;
     const View*& place = smallest[view.family][view.length];
-    if (place == nullptr || view.record->workspace_bytes_measured < place->record->workspace_bytes_measured)
-      place = &view;
+    if (place == nullptr || needs(view) < needs(*place)) place = &view;
   }
   for (const FamilyContest& family : contests) {
     if (!family.function_class.empty() || !family.is_contested()) continue;
@@ -136,7 +142,7 @@ Table advice_table(const Study& study, const std::vector<FamilyContest>& contest
       }
     }
     for (const auto& [first, last] : stretches)
-      table.rows.push_back(advice_row(first, last));
+      table.rows.push_back(advice_row(first, last, study.many_threads));
   }
   return table;
 }

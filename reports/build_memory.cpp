@@ -149,8 +149,9 @@ Section cache_section(const std::vector<CacheModel>& models) {
       .id = "kv_cache",
       .title = "KV cache of known models: bytes a token and a sequence, 16-bit keys and values",
       .note =
-          "2 x layers x key/value heads x head dim x 2 bytes a token. A sequence has the model's full length; with a "
-          "window the cache of a windowed layer stops growing there. MHA is the same model with as many key/value "
+          "2 x layers x key/value heads x head dim x 2 bytes a token. A sequence has the model's full length; the "
+          "cache of a layer with a window stops growing there, the other layers keep all keys. MHA is the same model "
+          "with as many key/value "
           "heads as query heads, so that the ratio is what grouping saves. Counted from the sources named, "
           "not measured.",
       .columns = {text_column("model"), integer_column("layers"), integer_column("query heads"),
@@ -179,7 +180,8 @@ Section cache_section(const std::vector<CacheModel>& models) {
       row.emplace_back(Missing{""});
     }
     if (model.window_keys > 0 && model.length > 0) {
-      row.push_back(number_entry(token * std::min(length, window)));
+      const double share = static_cast<double>(model.window_layers) / static_cast<double>(model.layers);
+      row.push_back(number_entry(token * (share * std::min(length, window) + (1 - share) * length)));
     } else {
       row.emplace_back(Missing{"no window"});
     }

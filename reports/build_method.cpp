@@ -98,19 +98,19 @@ Table rules_table(const Study& study) {
 /// What the machine still gave while the cells were timed.
 Table round_peaks_table(const Study& study) {
   const NumberFormat four{NumberFormat::Style::significant, 4};
-  Table table{
-      .id = "round_peaks",
-      .title = "The multiply-add peak beside the rounds",
-      .note = fmt::format(
-          "Measured beside every round of every timed cell, so that a machine that does other work shows. A round "
-          "whose "
-          "peak is under {:.0f} % of the highest is counted here and dropped from nothing: every sample counts.",
-          100 * dipped_share),
-      .columns = {text_column("type"), integer_column("threads"), integer_column("rounds"),
-                  number_column("highest", four, "GFLOP/s"), number_column("median", four, "GFLOP/s"),
-                  number_column("lowest", four, "GFLOP/s"), integer_column("dipped")},
-      .rows = {},
-      .collapsed = false};
+  Table table{.id = "round_peaks",
+              .title = "The multiply-add peak beside the rounds",
+              .note = fmt::format("Measured beside every round of every timed cell, so that a machine that does other "
+                                  "work shows. A round whose "
+                                  "peak is under {:.0f} % of the highest is counted here and dropped from nothing: "
+                                  "every sample counts. The share "
+                                  "of a cell whose median peak is that low is taken against the session's best.",
+                                  100 * dipped_share),
+              .columns = {text_column("type"), integer_column("threads"), integer_column("rounds"),
+                          number_column("highest", four, "GFLOP/s"), number_column("median", four, "GFLOP/s"),
+                          number_column("lowest", four, "GFLOP/s"), integer_column("dipped")},
+              .rows = {},
+              .collapsed = false};
   std::map<std::pair<std::string, int>, std::vector<double>> peaks;
   for (const View& view : study.views) {
     if (view.timing() == nullptr) continue;

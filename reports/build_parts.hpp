@@ -133,6 +133,7 @@ struct FigurePlan {
 struct PlannedFigure {
   bool any = false;
   Figure figure;
+  std::vector<const View*> shown = {};
 };
 PlannedFigure plan_figure(const Study& study, const FigurePlan& plan);
 

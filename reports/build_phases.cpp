@@ -13,12 +13,13 @@ Section phases_section(const Study& study) {
       .title = "Where the time goes",
       .note =
           "Shares of the threads' time, in percent, in runs beside the timed ones, in which every thread notes the "
-          "clock when its work changes; the mean of the rounds. \"at the peak\" is what the counted FLOPs would "
+          "clock when its work changes, all rounds together. \"at the peak\" is what the counted FLOPs would "
           "take at the multiply-add peak measured beside; the next column is what the products (a module's "
           "projections too) took beyond it. softmax: scaling, masks, exp and sums. packing: operands are widened, "
           "transposed, mapped to features. storing: results are merged, divided, written. waiting: for other "
           "threads. A decoding step's products are the reading of K and V, and are not held against the peak. The "
-          "six shares sum to 100, but for the noise between the runs.",
+          "six shares sum to 100; what the products took beyond the peak is below 0 where these runs were faster than "
+          "the timed ones.",
       .columns = {text_column("kernel"), text_column("problem"), integer_column("threads"), seconds_column("time"),
                   number_column("at the peak", tenth, "%"), number_column("products beyond", tenth, "%"),
                   number_column("softmax", tenth, "%"), number_column("packing", tenth, "%"),

@@ -73,8 +73,12 @@ std::vector<Ratio> ratios_of(const std::vector<const View*>& cells, const std::v
 
 Status agreement(double published, double ours) {
   const auto side = [](double ratio) { return ratio > 1.0 + level ? 1 : (ratio < 1.0 - level ? -1 : 0); };
-  if (side(published) == side(ours)) return {"the same order", Tone::good};
-  return side(ours) == 0 ? Status{"level here", Tone::neutral} : Status{"the other way round", Tone::warning};
+  if (side(published) == 0 && side(ours) == 0) return {"both level", Tone::good};
+  if (side(published) == side(ours)) {
+    const std::string share = format_number(ours / published, {NumberFormat::Style::significant, 2});
+    return {fmt::format("same direction, {} of theirs", share), Tone::neutral};
+  }
+  return side(ours) == 0 ? Status{"level here", Tone::neutral} : Status{"other direction", Tone::warning};
 }
 
 Table rows_table(const Study& study, const Json& published) {

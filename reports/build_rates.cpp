@@ -7,6 +7,7 @@
 
 #include "reports/build_parts.hpp"
 #include "reports/format.hpp"
+#include "reports/reproduce.hpp"
 
 namespace attest::reports {
 namespace {
@@ -41,9 +42,16 @@ struct Candidate {
   bool by_tokens = false;
 };
 
-/// The group with the most timed cells at two lengths or more; of equals, the one with as many tokens at every length.
-Candidate widest_group(const Study& study) {
-  Candidate best;
+std::string without_type(const Candidate& candidate) {
+  std::string name = candidate.name;
+  const std::string type(name_of(candidate.views.front()->problem.dtype));
+  return name.erase(name.find(type), type.size());
+}
+
+/// The group with the most timed cells at two lengths or more, of equals the one with as many tokens at every length;
+/// and after it the same in other types.
+std::vector<Candidate> widest_groups(const Study& study) {
+  std::vector<Candidate> all;
   for (const bool by_tokens : {true, false}) {
     const auto key = [&](const View& view) { return by_tokens ? fixed_tokens(study, view) : fixed_batch(study, view); };
     for (const auto& [name, views] : group_views(study, key)) {
@@ -54,11 +62,18 @@ Candidate widest_group(const Study& study) {
         lengths.insert(view->length);
         ++timed;
       }
-      if (lengths.size() >= 2 && timed > best.timed)
-        best = {.name = name, .views = views, .timed = timed, .by_tokens = by_tokens};
+      if (lengths.size() >= 2) all.push_back({.name = name, .views = views, .timed = timed, .by_tokens = by_tokens});
     }
   }
-  return best;
+  std::stable_sort(all.begin(), all.end(),
+                   [](const Candidate& left, const Candidate& right) { return left.timed > right.timed; });
+  std::vector<Candidate> chosen;
+  for (Candidate& candidate : all) {
+    if (chosen.empty() ||
+        (candidate.by_tokens == chosen.front().by_tokens && without_type(candidate) == without_type(chosen.front())))
+      chosen.push_back(std::move(candidate));
+  }
+  return chosen;
 }
 
 Figure rate_figure(const Candidate& group, const std::string& device) {
@@ -88,7 +103,8 @@ Figure rate_figure(const Candidate& group, const std::string& device) {
             .scale = Scale::linear,
             .quantity = Quantity::plain,
             .ticks = {}},
-      .panels = {}};
+      .panels = {},
+      .filter = filter_of(group.views)};
   for (const double length : lengths)
     figure.x.categories.push_back(format_length(length));
   for (auto& [key, kernels] : panels) {
@@ -114,12 +130,16 @@ Figure rate_figure(const Candidate& group, const std::string& device) {
 
 Section rate_section(const Study& study, const std::string& device) {
   Section section{.id = "rates", .title = "Rates", .blocks = {}};
-  const Candidate group = widest_group(study);
-  if (group.timed == 0) return section;
+  const std::vector<Candidate> groups = widest_groups(study);
+  if (groups.empty()) return section;
   section.blocks.emplace_back(Paragraph{
       "How fast each kernel computes, in the panels of the FlashAttention papers. Their figures count 4 T^2 d H FLOPs, "
       "halved when causal; here FLOPs are exact, so that a causal rate is higher by the factor (T + 1) / T."});
-  section.blocks.emplace_back(rate_figure(group, device));
+  for (const Candidate& group : groups) {
+    Figure figure = rate_figure(group, device);
+    if (&group != &groups.front()) figure.id += "_" + std::string(name_of(group.views.front()->problem.dtype));
+    section.blocks.emplace_back(std::move(figure));
+  }
   return section;
 }
 

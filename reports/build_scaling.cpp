@@ -174,12 +174,11 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan) {
                                           plan.most_panels, candidates.size() - plan.most_panels);
     candidates.resize(plan.most_panels);
   }
-  std::vector<const View*> shown;
   for (Candidate& candidate : candidates) {
-    shown.insert(shown.end(), candidate.views.begin(), candidate.views.end());
+    planned.shown.insert(planned.shown.end(), candidate.views.begin(), candidate.views.end());
     planned.figure.panels.push_back(std::move(candidate.panel));
   }
-  planned.figure.filter = filter_of(shown);
+  planned.figure.filter = filter_of(planned.shown);
   return planned;
 }
 
@@ -214,7 +213,9 @@ Section scaling_section(const Study& study) {
   add(study,
       {.id = "peak_over_length",
        .title = "Share of the measured peak over length",
-       .caption = "Exact FLOPs over the f32 multiply-add peak measured beside each round with as many threads.",
+       .caption = "Exact FLOPs over the multiply-add peak of the type measured beside the rounds with as many threads "
+                  "(their median, or "
+                  "the session's best where that dipped by over a tenth).",
        .x = length_axis,
        .y = {.label = "share of peak", .unit = "%", .scale = Scale::linear, .quantity = Quantity::plain, .ticks = {}},
        .group = length_group,

@@ -7,8 +7,10 @@
 
 #include "harness/core/error.hpp"
 #include "reports/build_parts.hpp"
+#include "reports/contest.hpp"
 #include "reports/format.hpp"
 #include "reports/ratio.hpp"
+#include "reports/reproduce.hpp"
 
 namespace attest::reports {
 namespace {
@@ -19,6 +21,15 @@ struct Speedup {
   TimeRatio ratio;  // of the kernel's time over the base's
   Difference difference = Difference::unclear;
 };
+
+/// As the contests by length have it, so that one comparison has one answer: faster and slower must also be clear.
+Difference verdict(const Speedup& speedup, double adjusted_probability) {
+  const Difference difference = judge(speedup.ratio.comparison, adjusted_probability);
+  const bool clear = difference == Difference::faster   ? is_clear(*speedup.view, *speedup.base)
+                     : difference == Difference::slower ? is_clear(*speedup.base, *speedup.view)
+                                                        : true;
+  return clear ? difference : Difference::unclear;
+}
 
 /// The kernel of `standard` with the most timed cells; empty where none was timed.
 std::string usual_base(const Study& study) {
@@ -49,11 +60,11 @@ std::vector<Speedup> all_speedups(const Study& study, const std::string& base) {
     probabilities.push_back(speedup.ratio.comparison.probability);
   const std::vector<double> adjusted = holm(probabilities);
   for (std::size_t i = 0; i < all.size(); ++i)
-    all[i].difference = judge(all[i].ratio.comparison, adjusted[i]);
+    all[i].difference = verdict(all[i], adjusted[i]);
   return all;
 }
 
-Table speedup_table(const std::vector<Speedup>& all, const std::string& base) {
+Table speedup_table(const std::vector<Speedup>& all, const std::string& base, bool many_threads) {
   const NumberFormat three{NumberFormat::Style::significant, 3};
   Table table{.id = "speedup",
               .title = "Speed-up over " + base,
@@ -66,7 +77,8 @@ Table speedup_table(const std::vector<Speedup>& all, const std::string& base) {
                           seconds_column("time of the base"), number_column("speed-up", three),
                           number_column("low", three), number_column("high", three), text_column("against the base")},
               .rows = {},
-              .collapsed = false};
+              .collapsed = false,
+              .compared = Compared::kernels};
   std::set<std::string> conditions_seen;
   for (const Speedup& speedup : all)
     conditions_seen.insert(speedup.view->record->key.inputs);
@@ -74,7 +86,8 @@ Table speedup_table(const std::vector<Speedup>& all, const std::string& base) {
     const CellKey& cell = speedup.view->record->key;
     const Comparison& comparison = speedup.ratio.comparison;
     std::vector<Entry> row = {code_entry(cell.kernel),
-                              code_entry(cell.problem + (conditions_seen.size() > 1 ? ", inputs " + cell.inputs : "")),
+                              code_entry(cell.problem + (conditions_seen.size() > 1 ? ", inputs " + cell.inputs : "") +
+                                         (many_threads ? fmt::format(", {} threads", cell.threads) : "")),
                               number_entry(comparison.second_median), number_entry(comparison.first_median),
                               number_entry(1 / comparison.ratio)};
     if (speedup.ratio.has_interval) {
@@ -117,6 +130,10 @@ PlannedFigure speedup_figure(const Study& study, const std::vector<Speedup>& all
          if (found->second->ratio.has_interval)
            point.interval = Interval{1 / comparison.ratio_interval.high, 1 / comparison.ratio_interval.low};
        }});
+  std::vector<const View*> with_bases = planned.shown;
+  for (const View* view : planned.shown)
+    if (const auto found = by_view.find(view); found != by_view.end()) with_bases.push_back(found->second->base);
+  planned.figure.filter = filter_of(with_bases);
   for (Panel& panel : planned.figure.panels) {
     double low = INFINITY;
     double high = 0;
@@ -156,18 +173,18 @@ Section speedup_section(const Study& study, const std::string& base) {
         Paragraph{"Not measured: no kernel was timed on a problem of the base " + chosen + "."});
     return section;
   }
-  section.blocks.emplace_back(
-      Paragraph{fmt::format("What the other kernels gain over {}: {} times on {} of its problems, never without the "
-                            "absolute time.",
-                            chosen, all.size(), [&] {
-                              std::set<const View*> bases;
-                              for (const Speedup& speedup : all)
-                                bases.insert(speedup.base);
-                              return bases.size();
-                            }())});
+  section.blocks.emplace_back(Paragraph{
+      fmt::format("What the other kernels gain over {}: {} comparisons on {} of its problems, never without the "
+                  "absolute time.",
+                  chosen, all.size(), [&] {
+                    std::set<const View*> bases;
+                    for (const Speedup& speedup : all)
+                      bases.insert(speedup.base);
+                    return bases.size();
+                  }())});
   PlannedFigure figure = speedup_figure(study, all, chosen);
   if (figure.any) section.blocks.emplace_back(std::move(figure.figure));
-  section.blocks.emplace_back(speedup_table(all, chosen));
+  section.blocks.emplace_back(speedup_table(all, chosen, study.many_threads));
   return section;
 }
 

@@ -105,11 +105,9 @@ void fill_facts(const Study& study, Report& report) {
     rows_total += static_cast<double>(view.record->accuracy.rows_total);
     timed += view.timing() != nullptr ? 1 : 0;
     if (!view.passed()) continue;
-    for (const AccuracyFigures& figures : view.record->accuracy.outputs) {
-      if (figures.error_over_bound > worst) {
-        worst = figures.error_over_bound;
-        worst_view = &view;
-      }
+    if (view.error_over_bound() > worst) {
+      worst = view.error_over_bound();
+      worst_view = &view;
     }
   }
   auto& facts = report.facts;
@@ -277,8 +275,8 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
       .title = "Which kernel wins, and from which length",
       .note =
           "Only kernels that compute the same function of the same problem on the same inputs are compared. A "
-          "winner is at least 2% faster, by the Mann-Whitney test too (under 5%, by Holm over all comparisons "
-          "of the report), its 95% interval lies wholly below the runner-up's, it is ahead in every round, and both "
+          "winner is at least 2% faster, by the Mann-Whitney test too (under 5%, by Holm over all pairs of fastest "
+          "and runner-up), its 95% interval lies wholly below the runner-up's, it is ahead in every round, and both "
           "have at least 9 samples; otherwise there is no clear winner. The ratio is "
           "the runner-up's time over the winner's at "
           "the longest length. 1k is 1024.",

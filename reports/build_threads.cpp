@@ -44,7 +44,8 @@ Section threads_section(const Study& study) {
                           number_column("speed-up", three), number_column("low", three), number_column("high", three),
                           number_column("efficiency", {NumberFormat::Style::percent, 0})},
               .rows = {},
-              .collapsed = false};
+              .collapsed = false,
+              .compared = Compared::threads};
   const auto key = [](const View& view) {
     const CellKey& cell = view.record->key;
     return view.timing() == nullptr ? std::string()

@@ -53,7 +53,9 @@ std::string significant(double value, int digits) {
   const double size = std::abs(value);
   if (size != 0 && (size < 1e-4 || size >= 1e7)) return fmt::format("{:.{}e}", value, digits - 1);
   if (size == 0) return "0";
-  const int exponent = static_cast<int>(std::floor(std::log10(size)));
+  // Of the rounded number: 0.9999 is 1.00 with three digits.
+  const std::string rounded = fmt::format("{:.{}e}", value, digits - 1);
+  const int exponent = std::stoi(rounded.substr(rounded.find('e') + 1));
   const int decimals = digits - 1 - exponent;
   return fmt::format("{:.{}f}", value, decimals > 0 ? decimals : 0);
 }
@@ -109,6 +111,8 @@ std::string format_number(double value, NumberFormat format) {
       return format_seconds(value);
     case NumberFormat::Style::bytes:
       return format_bytes(value);
+    case NumberFormat::Style::shortest:
+      return exact_number(value);
   }
   return exact_number(value);
 }

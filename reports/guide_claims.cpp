@@ -13,96 +13,19 @@
 #include "harness/measure/comparison.hpp"
 #include "harness/measure/growth.hpp"
 #include "reports/format.hpp"
+#include "reports/guide_tally.hpp"
 
 namespace attest::reports {
 namespace {
 
 constexpr double standard_is_fine_to = 4096;
 constexpr double least_speed_length = 512;  // where the figures of the FlashAttention papers begin
-constexpr std::size_t least_lengths = 3;
 
-std::string number(double value) {
-  return format_number(value, {NumberFormat::Style::significant, 3});
-}
 std::string bytes(double value) {
   return format_number(value, {NumberFormat::Style::bytes, 3});
 }
 std::string seconds(double value) {
   return format_number(value, {NumberFormat::Style::seconds, 3});
-}
-
-/// Cases of one claim, counted.
-struct Tally {
-  long holding = 0, against = 0, open = 0;
-  double least = std::numeric_limits<double>::infinity(), greatest = -std::numeric_limits<double>::infinity();
-  std::set<std::string> kernels, types, backends;
-  double from = std::numeric_limits<double>::infinity(), to = 0;  // lengths
-
-  void add(ClaimAnswer answer, double figure, const View& view) {
-    (answer == ClaimAnswer::holds ? holding : answer == ClaimAnswer::does_not_hold ? against : open) += 1;
-    least = std::min(least, figure);
-    greatest = std::max(greatest, figure);
-    saw(view);
-  }
-  void saw(const View& view) {
-    kernels.insert(view.record->key.kernel);
-    types.insert(std::string(name_of(view.problem.dtype)));
-    backends.insert(view.record->key.backend);
-    from = std::min(from, view.length);
-    to = std::max(to, view.length);
-  }
-  long cases() const { return holding + against + open; }
-  ClaimAnswer answer() const {
-    if (cases() == 0) return ClaimAnswer::not_measured;
-    return against > 0 ? ClaimAnswer::does_not_hold : open > 0 ? ClaimAnswer::unclear : ClaimAnswer::holds;
-  }
-  std::string range() const { return least == greatest ? number(least) : number(least) + " to " + number(greatest); }
-  std::string counts() const {
-    if (against == 0 && open == 0) return holding == 1 ? "in the one case" : fmt::format("in all {} cases", holding);
-    return fmt::format("holds in {} of {} cases, clearly not in {}", holding, cases(), against);
-  }
-  std::string conditions() const {
-    std::string text;
-    for (const auto* names : {&kernels, &types, &backends}) {
-      for (const std::string& name : *names)
-        text += (text.empty() ? "" : ", ") + name;
-    }
-    if (kernels.empty()) return text;
-    text += "; " + (from == to ? "length " + format_length(to)
-                               : "lengths " + format_length(from) + " to " + format_length(to));
-    return text;
-  }
-};
-
-Finding not_measured(std::string what) {
-  return {ClaimAnswer::not_measured, std::move(what), ""};
-}
-
-bool is_square(const View& view) {
-  return view.problem.seq_q == view.problem.seq_kv;
-}
-
-/// Views of a variant that `fits`, by kernel and family, in the order of the lengths.
-std::vector<Group> curves(const Study& study, const std::string& variant, bool (*fits)(const View&)) {
-  return group_views(study, [&](const View& view) {
-    return view.variant == variant && view.passed() && fits(view) ? view.record->key.kernel + "\n" + view.family
-                                                                  : std::string();
-  });
-}
-
-/// Cells of two variants on the same problem, inputs, threads and backend.
-struct Couple {
-  std::vector<const View*> first, second;
-};
-std::map<std::string, Couple> couples(const Study& study, const std::string& first, const std::string& second) {
-  std::map<std::string, Couple> all;
-  for (const View& view : study.views) {
-    const CellKey& key = view.record->key;
-    if (view.variant == first) all[key.backend + " " + key.shape_text()].first.push_back(&view);
-    if (view.variant == second) all[key.backend + " " + key.shape_text()].second.push_back(&view);
-  }
-  std::erase_if(all, [](const auto& entry) { return entry.second.first.empty() || entry.second.second.empty(); });
-  return all;
 }
 
 Finding standard_is_fine(const Study& study) {
@@ -140,9 +63,8 @@ Finding flash_gives_the_same(const Study& study) {
       const Outcome outcome = view->record->verdict.outcome;
       const bool wrong = outcome == Outcome::failed || outcome == Outcome::crashed;
       if (!wrong && (!view->passed() || view->record->accuracy.outputs.empty())) continue;
-      const double figure =
-          view->record->accuracy.outputs.empty() ? 0 : view->record->accuracy.outputs.front().error_over_bound;
-      tally.add(wrong ? ClaimAnswer::does_not_hold : ClaimAnswer::holds, figure, *view);
+      tally.add(wrong ? ClaimAnswer::does_not_hold : ClaimAnswer::holds, std::max(0.0, view->error_over_bound()),
+                *view);
     }
   }
   if (tally.cases() == 0) return not_measured("no problem on which both were checked");
@@ -245,96 +167,6 @@ Finding groups_divide_the_cache(const Study& study) {
           tally.conditions()};
 }
 
-bool has_plain_window(const View& view) {
-  return is_square(view) && view.problem.has_window() && view.problem.parameters.empty();
-}
-
-Finding window_work_is_linear(const Study& study) {
-  Tally tally;
-  for (const View& view : study.views) {
-    if (view.variant != "sliding_window" || !view.passed() || !has_plain_window(view) || !(view.record->flops > 0))
-      continue;
-    const Problem& problem = view.problem;
-    const double sides =
-        static_cast<double>(problem.window.left) + 1 + std::max<double>(0, static_cast<double>(problem.window.right));
-    if (problem.window.left < 0 || (!problem.causal && problem.window.right < 0)) continue;
-    const double most = 2.0 *
-                        static_cast<double>((problem.head_dim + problem.head_dim_v) * problem.batch * problem.heads_q) *
-                        view.length * std::min(sides, view.length);
-    const double share = view.record->flops / most;
-    tally.add(share <= 1 ? ClaimAnswer::holds : ClaimAnswer::does_not_hold, share, view);
-  }
-  if (tally.cases() == 0) return not_measured("no cell with a window");
-  return {tally.answer(), fmt::format("exact FLOPs over those of n*w pairs: {}, {}", tally.range(), tally.counts()),
-          tally.conditions()};
-}
-
-/// Exponents of time over all curves of a variant, held against a limit.
-Finding exponent_under(const Study& study, const std::string& variant, bool (*fits)(const View&), double limit) {
-  Tally tally;
-  for (const auto& [name, views] : curves(study, variant, fits)) {
-    std::vector<GrowthPoint> points;
-    for (const View* view : views) {
-      if (view->timing() != nullptr && !view->samples().empty())
-        points.push_back({.length = view->length, .samples = view->samples(), .width = 0});
-    }
-    if (distinct_lengths(points) < least_lengths) continue;
-    const PowerFit fit = fit_power(points);
-    if (!fit.exponent_interval) continue;
-    const ClaimAnswer answer = fit.exponent_interval->high < limit   ? ClaimAnswer::holds
-                               : fit.exponent_interval->low >= limit ? ClaimAnswer::does_not_hold
-                                                                     : ClaimAnswer::unclear;
-    tally.add(answer, fit.exponent, *views.back());
-    tally.saw(*views.front());
-  }
-  if (tally.cases() == 0) return not_measured("no kernel timed at three lengths of one problem");
-  return {tally.answer(), fmt::format("exponent of time {}, {}", tally.range(), tally.counts()), tally.conditions()};
-}
-
-Finding window_time_is_linear(const Study& study) {
-  return exponent_under(study, "sliding_window", has_plain_window, 1.5);
-}
-
-bool is_cross(const View& view) {
-  const Problem& problem = view.problem;
-  return !is_square(view) && !problem.decodes() && !problem.causal && !problem.has_window() &&
-         problem.parameters.empty();
-}
-
-Finding cross_work_is_a_product(const Study& study) {
-  Tally tally;
-  for (const View& view : study.views) {
-    const Problem& problem = view.problem;
-    if (!view.passed() || !view.function_class.empty() || !is_cross(view) || !(view.record->flops > 0)) continue;
-    const double product =
-        2.0 * static_cast<double>((problem.head_dim + problem.head_dim_v) * problem.batch * problem.heads_q) *
-        static_cast<double>(problem.seq_q) * static_cast<double>(problem.seq_kv);
-    const double share = view.record->flops / product;
-    tally.add(share == 1 ? ClaimAnswer::holds : ClaimAnswer::does_not_hold, share, view);
-  }
-  if (tally.cases() == 0) return not_measured("no cell with two lengths");
-  return {tally.answer(), fmt::format("exact FLOPs over 2 (d + dv) hq b sq skv: {}, {}", tally.range(), tally.counts()),
-          tally.conditions()};
-}
-
-Finding linear_is_subquadratic(const Study& study) {
-  return exponent_under(study, "linear", is_square, 2);
-}
-
-Finding linear_loses_quality(const Study& study) {
-  Tally tally;
-  for (const View& view : study.views) {
-    const auto& approximation = view.record->accuracy.approximation;
-    if (!view.passed() || !approximation || approximation->rows == 0) continue;
-    const bool beyond = approximation->relative_l2 > unit_roundoff(view.problem.dtype);
-    tally.add(beyond ? ClaimAnswer::holds : ClaimAnswer::does_not_hold, approximation->relative_l2, view);
-  }
-  if (tally.cases() == 0) return not_measured("no cell of linear attention with its distance from softmax attention");
-  return {tally.answer(),
-          fmt::format("relative L2 distance from softmax attention: {}, {}", tally.range(), tally.counts()),
-          tally.conditions()};
-}
-
 }  // namespace
 
 double cache_bytes(const View& view) {
@@ -364,17 +196,26 @@ const std::vector<Claim>& selection_claims() {
       {"Grouped queries divide the KV cache by the group",
        "the bytes of K and V of the same kernel and problem without groups are exactly the group times as many",
        groups_divide_the_cache},
-      {"A sliding window makes the work O(n*w)", "exact FLOPs are at most those of n*w pairs", window_work_is_linear},
+      {"A sliding window makes the work O(n*w)",
+       "at a fixed window the exponent of the FLOPs that the emulator saw executed, from the window's length on, lies "
+       "below 1.5, nearer to n than to n^2",
+       window_work_is_linear},
       {"A sliding window makes the time grow as n",
        "at a fixed window the 95% interval of the exponent lies below 1.5, nearer to n than to n^2; against it where "
        "it lies above",
        window_time_is_linear},
-      {"Cross-attention costs sq*skv", "exact FLOPs are exactly those of sq*skv pairs", cross_work_is_a_product},
+      {"Cross-attention costs sq*skv",
+       "over sq*skv, three products or more, the exponent of executed FLOPs (emulated) or the 95% interval of that of "
+       "time lies within 0.5 and 1.5, nearer to 1 than to 0 or 2; against it where it lies outside",
+       cross_cost_is_a_product},
       {"Linear attention is sub-quadratic",
        "the 95% interval of the exponent of time lies below 2; against it where it lies above", linear_is_subquadratic},
       {"Linear attention trades quality for speed",
-       "its distance from softmax attention on the same inputs, both in double, is more than the rounding of its type",
-       linear_loses_quality}};
+       "where both were timed on one problem, at its greatest length: clearly faster than every softmax kernel, and "
+       "its "
+       "distance from softmax attention on the same inputs, both in double, more than the rounding of its type; "
+       "against it where it is clearly slower, or no further than that",
+       linear_trades_quality_for_speed}};
   return claims;
 }
 

@@ -22,7 +22,8 @@ struct NumberFormat {
     integer,      // no decimals
     percent,      // the number is a share: 0.42 is written 42 %
     seconds,      // 3 significant digits and the nearest of ns, us, ms, s
-    bytes         // B, KiB, MiB, GiB, 3 significant digits
+    bytes,        // B, KiB, MiB, GiB, 3 significant digits
+    shortest      // the fewest digits that say the same: a figure as somebody else printed it
   };
   Style style = Style::significant;
   int digits = 3;
@@ -57,13 +58,17 @@ struct Status {
 };
 using Entry = std::variant<Text, Number, Missing, Status>;
 
+/// Whose times the rows of a table set against each other.
+enum class Compared { nothing, kernels, threads };
+
 struct Table {
   std::string id;  // [a-z0-9_]+, unique in the report: the name of its CSV file and its anchor
   std::string title;
   std::string note;
   std::vector<Column> columns;
-  std::vector<std::vector<Entry>> rows;  // each as long as `columns`
-  bool collapsed = false;                // HTML shows the title alone until it is opened
+  std::vector<std::vector<Entry>> rows;   // each as long as `columns`
+  bool collapsed = false;                 // HTML shows the title alone until it is opened
+  Compared compared = Compared::nothing;  // what its rows are ratios of, with both times in the row
 };
 
 enum class Scale { linear, log2, log10 };

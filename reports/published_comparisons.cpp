@@ -7,10 +7,10 @@
 #include <regex>
 
 #include "harness/core/registry.hpp"
-#include "harness/measure/comparison.hpp"
 #include "harness/measure/growth.hpp"
 #include "reports/build_parts.hpp"
 #include "reports/guide_claims.hpp"
+#include "reports/ratio.hpp"
 
 namespace attest::reports {
 namespace {
@@ -22,6 +22,7 @@ struct Ours {
   double value = 0;
   std::optional<attest::Interval> interval;
   std::string kernel, problem;
+  double seconds = 0, seconds_of_other = 0;  // of a ratio of times; 0 elsewhere
 };
 
 std::vector<const View*> cells_of(const Study& study, const Json& row, const char* kernels, const char* problem) {
@@ -79,9 +80,15 @@ std::vector<Ours> time_ratios(const std::vector<const View*>& views, const std::
     for (const View* other : others) {
       if (view->samples().empty() || other->samples().empty() || conditions_of(*view) != conditions_of(*other))
         continue;
-      const Comparison comparison = compare_samples(other->samples(), view->samples());
-      all.push_back({comparison.ratio, comparison.ratio_interval,
-                     view->record->key.kernel + " over " + other->record->key.kernel, other->record->key.problem});
+      const TimeRatio ratio = time_ratio(*other, *view);
+      Ours ours{.value = ratio.comparison.ratio,
+                .interval = {},
+                .kernel = view->record->key.kernel + " over " + other->record->key.kernel,
+                .problem = other->record->key.problem,
+                .seconds = ratio.comparison.second_median,
+                .seconds_of_other = ratio.comparison.first_median};
+      if (ratio.has_interval) ours.interval = ratio.comparison.ratio_interval;
+      all.push_back(std::move(ours));
     }
   }
   return all;
@@ -123,7 +130,7 @@ std::vector<Ours> ours_of(const Study& study, const Json& comparison, const Json
 
 std::vector<Block> published_comparison(const Study& study, const Json& comparison) {
   const NumberFormat three{NumberFormat::Style::significant, 3};
-  const NumberFormat printed{NumberFormat::Style::significant, 5};
+  const NumberFormat printed{NumberFormat::Style::shortest, 0};
   Table table{
       .id = comparison.at("id"),
       .title = comparison.at("title"),
@@ -134,7 +141,13 @@ std::vector<Block> published_comparison(const Study& study, const Json& comparis
       .rows = {},
       .collapsed = false};
   const std::string measure = comparison.at("measure");
-  const std::string without = measure == "memory" || measure == "cache_per_token" ? "exact" : "under 6 samples";
+  const bool of_times = measure == "time_ratio";
+  const std::string without = measure == "memory" || measure == "cache_per_token" ? "exact" : "too few samples";
+  if (of_times) {
+    table.compared = Compared::kernels;
+    table.note = fmt::format("Our times are medians, the first over the second. {}", ratio_interval_rule);
+    table.columns.insert(table.columns.begin() + 6, {seconds_column("our time"), seconds_column("over our time")});
+  }
   bool any = false;
   for (const Json& row : comparison.at("rows")) {
     const std::vector<Ours> all = ours_of(study, comparison, row);
@@ -144,19 +157,29 @@ std::vector<Block> published_comparison(const Study& study, const Json& comparis
       const CellRecord& record = *candidates.front()->record;
       const std::string word =
           record.verdict.has_passed() ? "not enough times" : std::string(name_of(record.verdict.outcome));
-      table.rows.push_back({text_entry(row.at("what")), number_entry(row.at("published")), Missing{""}, Missing{word},
-                            Missing{""}, Missing{""}, text_entry(comparison.at("unit")), code_entry(record.key.kernel),
-                            code_entry(record.key.problem)});
+      std::vector<Entry> line = {text_entry(row.at("what")),
+                                 number_entry(row.at("published")),
+                                 Missing{""},
+                                 Missing{word},
+                                 Missing{""},
+                                 Missing{""}};
+      if (of_times) line.insert(line.end(), {Missing{""}, Missing{""}});
+      line.insert(line.end(),
+                  {text_entry(comparison.at("unit")), code_entry(record.key.kernel), code_entry(record.key.problem)});
+      table.rows.push_back(std::move(line));
     } else {
       any = true;
     }
     for (const Ours& ours : all) {
-      table.rows.push_back({text_entry(row.at("what")), number_entry(row.at("published")),
-                            row.contains("published_to") ? number_entry(row.at("published_to")) : Missing{""},
-                            number_entry(ours.value),
-                            ours.interval ? number_entry(ours.interval->low) : Missing{without},
-                            ours.interval ? number_entry(ours.interval->high) : Missing{""},
-                            text_entry(comparison.at("unit")), code_entry(ours.kernel), code_entry(ours.problem)});
+      std::vector<Entry> line = {text_entry(row.at("what")),
+                                 number_entry(row.at("published")),
+                                 row.contains("published_to") ? number_entry(row.at("published_to")) : Missing{""},
+                                 number_entry(ours.value),
+                                 ours.interval ? number_entry(ours.interval->low) : Missing{without},
+                                 ours.interval ? number_entry(ours.interval->high) : Missing{""}};
+      if (of_times) line.insert(line.end(), {number_entry(ours.seconds), number_entry(ours.seconds_of_other)});
+      line.insert(line.end(), {text_entry(comparison.at("unit")), code_entry(ours.kernel), code_entry(ours.problem)});
+      table.rows.push_back(std::move(line));
     }
   }
   if (!any) return {};

@@ -33,19 +33,53 @@ std::string of_timed(const Dossier& dossier, long count) {
   return fmt::format("{} of {} timed cells", count, dossier.timed.size());
 }
 
+/// Rows of the report's tables that are ratios of two times.
+struct RatioRows {
+  std::size_t all = 0, with_interval = 0;
+};
+
+RatioRows ratio_rows(const Dossier& dossier, Compared compared) {
+  RatioRows count;
+  for (const Section& section : dossier.report.sections) {
+    for (const Block& block : section.blocks) {
+      const auto* table = std::get_if<Table>(&block);
+      if (table == nullptr || table->compared != compared) continue;
+      for (const auto& row : table->rows) {
+        ++count.all;
+        const auto is_lack = [](const Entry& entry) {
+          return std::holds_alternative<Missing>(entry) && !std::get<Missing>(entry).reason.empty();
+        };
+        count.with_interval += std::none_of(row.begin(), row.end(), is_lack) ? 1 : 0;
+      }
+    }
+  }
+  return count;
+}
+
 // 1: the base of a speed-up.
 Evidence base_is_named(const Dossier& dossier) {
-  if (dossier.comparisons.empty()) return {Evidence::Answer::not_applicable, "no ratio of times is given"};
+  const std::size_t of_kernels = ratio_rows(dossier, Compared::kernels).all;
+  const std::size_t of_threads = ratio_rows(dossier, Compared::threads).all;
+  if (dossier.comparisons.empty() && of_kernels + of_threads == 0) {
+    return {Evidence::Answer::not_applicable, "no ratio of times is given"};
+  }
   const auto same = [](const Contest* contest) {
     return contest->fastest->record->key.threads == contest->runner_up->record->key.threads;
   };
   const bool kept = std::all_of(dossier.comparisons.begin(), dossier.comparisons.end(), same);
   std::set<std::string> threads;
-  for (const Contest* contest : dossier.comparisons)
-    threads.insert(std::to_string(contest->fastest->record->key.threads));
-  return judged(kept, fmt::format("{} ratios, each of two kernels with as many threads ({}) on the same problem, both "
-                                  "absolute times beside it; no ratio of threads is given",
-                                  dossier.comparisons.size(), listed(threads)));
+  for (const View* view : dossier.timed)
+    threads.insert(std::to_string(view->record->key.threads));
+  std::string text = fmt::format(
+      "{} ratios of a runner-up and the fastest kernel and {} of a kernel and a named base, each with as many threads "
+      "({}) and both absolute times in its row",
+      dossier.comparisons.size(), of_kernels, listed(threads));
+  text += of_threads == 0 ? "; no ratio of threads is given"
+                          : fmt::format(
+                                "; {} of a kernel with more threads and itself with the fewest, both times and "
+                                "numbers of threads in the row",
+                                of_threads);
+  return judged(kept, text + "; the ranges of the selection guide are of these");
 }
 
 // 2: why a part alone was run.
@@ -86,7 +120,9 @@ Evidence parts_are_explained(const Dossier& dossier) {
 // 3: which mean.
 Evidence means_fit(const Dossier& dossier) {
   if (dossier.timed.empty()) return nothing_timed();
-  return judged(true, "no mean of times or rates is taken: every time is the median of one cell's samples");
+  return judged(true,
+                "no mean of times or rates is taken: every time is the median of one cell's samples; the shares of a "
+                "breakdown are of the summed times of its runs");
 }
 
 // 4: ratios are not averaged.
@@ -98,7 +134,7 @@ Evidence ratios_stay(const Dossier& dossier) {
       if (table != nullptr && table->note.find("geometric mean") != std::string::npos) averaged.insert(table->title);
     }
   }
-  if (dossier.comparisons.empty() && averaged.empty()) {
+  if (dossier.timed.empty() && averaged.empty()) {
     return {Evidence::Answer::not_applicable, "no ratios are summarised"};
   }
   if (averaged.empty()) return judged(true, "ratios are of two medians; none is averaged");
@@ -139,7 +175,10 @@ Evidence normality_is_not_assumed(const Dossier& dossier) {
 
 // 7: comparisons.
 Evidence comparisons_are_sound(const Dossier& dossier) {
-  if (dossier.comparisons.empty()) return {Evidence::Answer::not_applicable, "nothing is compared"};
+  const RatioRows of_kernels = ratio_rows(dossier, Compared::kernels);
+  const RatioRows of_threads = ratio_rows(dossier, Compared::threads);
+  const RatioRows others{of_kernels.all + of_threads.all, of_kernels.with_interval + of_threads.with_interval};
+  if (dossier.comparisons.empty() && others.all == 0) return {Evidence::Answer::not_applicable, "nothing is compared"};
   long enough = 0;
   long clear = 0;
   for (const Contest* contest : dossier.comparisons) {
@@ -147,11 +186,13 @@ Evidence comparisons_are_sound(const Dossier& dossier) {
     enough += least >= static_cast<std::int64_t>(minimum_comparison_samples) ? 1 : 0;
     clear += contest->clear ? 1 : 0;
   }
-  return judged(
-      enough == static_cast<long>(dossier.comparisons.size()),
-      fmt::format("{} comparisons, {} of them clear ({}), the others called unclear; {} have {} samples or more "
-                  "on both sides",
-                  dossier.comparisons.size(), clear, clear_rule, enough, minimum_comparison_samples));
+  std::string text = fmt::format(
+      "{} comparisons of the fastest kernel with the runner-up, {} of them clear ({}, over these), the others called "
+      "unclear; {} have {} samples or more on both sides",
+      dossier.comparisons.size(), clear, clear_rule, enough, minimum_comparison_samples);
+  if (others.all > 0)
+    text += fmt::format("; {} of {} other ratios of times have their interval", others.with_interval, others.all);
+  return judged(enough == static_cast<long>(dossier.comparisons.size()) && others.with_interval == others.all, text);
 }
 
 // 8: whether the median says it.

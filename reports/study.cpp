@@ -1,6 +1,7 @@
 #include "reports/study.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <fmt/format.h>
 #include <set>
 #include <sstream>
@@ -59,6 +60,16 @@ View make_view(const CellRecord& record) {
 }
 
 }  // namespace
+
+double View::error_over_bound() const {
+  double worst = -1;
+  for (const AccuracyFigures& figures : record->accuracy.outputs) {
+    // A NaN must show, and stay.
+    if (figures.elements > 0 && !std::isnan(worst) && !(figures.error_over_bound <= worst))
+      worst = figures.error_over_bound;
+  }
+  return worst;
+}
 
 std::vector<double> View::samples() const {
   std::vector<double> all;

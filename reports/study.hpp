@@ -25,6 +25,8 @@ struct View {
   bool passed() const { return record->verdict.has_passed(); }
   /// The time, for passed cells alone.
   const TimingSummary* timing() const { return passed() && record->timing ? &*record->timing : nullptr; }
+  /// The worst of all outputs, lse and a module's stages too; NaN where one is; negative where nothing was compared.
+  double error_over_bound() const;
   /// All raw samples of all rounds, in seconds; empty without timing().
   std::vector<double> samples() const;
 };

@@ -26,6 +26,11 @@ bool is_wrong(const CellRecord& record) {
   return outcome == Outcome::failed || outcome == Outcome::crashed;
 }
 
+/// Passed before, and now without a result that is believed: out of time or memory, suspect, skipped, unsupported.
+bool is_lost(const CellRecord& before, const CellRecord& after) {
+  return before.verdict.has_passed() && !after.verdict.has_passed() && !is_wrong(after);
+}
+
 bool ran(const CellRecord& record) {
   const Outcome outcome = record.verdict.outcome;
   return outcome != Outcome::skipped && outcome != Outcome::unsupported;
@@ -143,6 +148,7 @@ int color_of(const std::string& change) {
   constexpr int red = 31;
   constexpr int green = 32;
   if (change == "slower" || change == "wrong" || change == "still wrong" || change == "more bytes") return red;
+  if (change.starts_with("passed to ")) return red;
   return change == "faster" || change == "mended" || change == "fewer bytes" ? green : 0;
 }
 
@@ -184,8 +190,9 @@ std::set<std::string> reasons_to_fail(const std::string& list) {
   while (!list.empty() && begin <= list.size()) {
     const std::size_t comma = std::min(list.find(',', begin), list.size());
     const std::string word = list.substr(begin, comma - begin);
-    if (word != "slower" && word != "wrong" && word != "missing") {
-      complain("--fail-on", fmt::format("'{}' is unknown", word), "give slower, wrong or missing, comma-separated");
+    if (word != "slower" && word != "wrong" && word != "lost" && word != "missing") {
+      complain("--fail-on", fmt::format("'{}' is unknown", word),
+               "give slower, wrong, lost or missing, comma-separated");
     }
     reasons.insert(word);
     begin = comma + 1;
@@ -248,10 +255,18 @@ ExitCode compare_command(const CommonOptions& common, const CompareOptions& opti
     const auto found = changes.find(change);
     return found == changes.end() ? std::size_t{0} : found->second;
   };
-  const bool slower = fail_on.contains("slower") && count("slower") > 0;
+  const auto any = [&pairing](auto holds) {
+    return std::any_of(pairing.pairs.begin(), pairing.pairs.end(),
+                       [&](const Pair& pair) { return holds(*pair.first, *pair.second); });
+  };
+  const bool timed_out = any([](const CellRecord& first_record, const CellRecord& second_record) {
+    return first_record.verdict.has_passed() && second_record.verdict.outcome == Outcome::timeout;
+  });
+  const bool slower = fail_on.contains("slower") && (count("slower") > 0 || timed_out);
+  const bool lost = fail_on.contains("lost") && any(is_lost);
   const bool wrong = fail_on.contains("wrong") && count("wrong") + count("still wrong") > 0;
   const bool missing = fail_on.contains("missing") && pairing.only_first > 0;
-  return slower || wrong || missing ? ExitCode::failed : ExitCode::passed;
+  return slower || wrong || lost || missing ? ExitCode::failed : ExitCode::passed;
 }
 
 }  // namespace attest

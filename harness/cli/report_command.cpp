@@ -21,6 +21,7 @@ CacheModel cache_model_of(const Model& model) {
   cache.length = model.length;
   if (problem.window.left >= 0)
     cache.window_keys = problem.window.left + 1 + std::max<std::int64_t>(0, problem.window.right);
+  cache.window_layers = model.window_layers;
   cache.note = model.note;
   cache.source = model.source;
   return cache;

@@ -26,6 +26,8 @@ void require_valid(const Workload& workload, const TimingOptions& options) {
   };
   require(static_cast<bool>(workload.run), "a workload without run; it does one iteration");
   require(options.min_samples >= minimum_interval_samples, "min_samples under 6; an interval needs 6");
+  require(options.least_samples >= 1 && options.least_samples <= options.min_samples,
+          "least_samples must be 1 to min_samples");
   require(options.max_samples >= options.min_samples, "max_samples under min_samples");
   require(options.max_seconds > 0 && std::isfinite(options.max_seconds), "max_seconds must be positive and finite");
   require(options.target_half_width >= 0, "target_half_width must not be negative");
@@ -122,10 +124,10 @@ class SampleReporter : public benchmark::BenchmarkReporter {
 class Repetition {
  public:
   Repetition(const Workload& workload, const TimingOptions& options)
-      : workload_(workload), deadline_seconds_(options.max_seconds) {}
+      : workload_(workload), least_(options.least_samples), deadline_seconds_(options.max_seconds) {}
 
   void operator()(benchmark::State& state) {
-    if (failure_ || (measured_ > 0 && out_of_time())) return pass(state);
+    if (failure_ || (measured_ >= least_ && out_of_time())) return pass(state);
     try {
       if (timed_one_by_one(workload_)) {
         while (state.KeepRunning())
@@ -156,6 +158,7 @@ class Repetition {
   }
 
   const Workload& workload_;
+  std::size_t least_;
   double deadline_seconds_;
   Clock::time_point start_ = Clock::now();
   std::size_t measured_ = 0;

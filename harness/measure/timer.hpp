@@ -22,8 +22,9 @@ struct Workload {
 
 struct TimingOptions {
   std::size_t min_samples = 9;       ///< At least 6, the fewest that have an interval.
+  std::size_t least_samples = 1;     ///< Taken even when the time is up; 1 to min_samples.
   std::size_t max_samples = 10'000;  ///< Bound of the memory that raw samples take.
-  double max_seconds = 2.0;          ///< Wall time of the samples; the first one is always taken, and no more after it.
+  double max_seconds = 2.0;          ///< Wall time of the samples and of what prepares them.
   double target_half_width = 0.01;   ///< Of the median's 95% interval, relative to the median.
   double min_sample_seconds = 1e-3;  ///< A sample repeats the iteration until it lasts this long.
   double max_warm_up_seconds = 0.5;  ///< Wall time; one iteration is always run before the first sample.

@@ -87,9 +87,9 @@ struct CellRecord {
 
   std::vector<RoundRecord> rounds;      ///< empty unless passed and timed
   std::optional<TimingSummary> timing;  ///< of all rounds; only for passed cells
-  double peak_flops = 0.0;  ///< median over the rounds, or the bound that the rate was held against; 0: none
+  double peak_flops = 0.0;              ///< median over the rounds, or the session's best where that dipped; 0: none
 
-  std::optional<PhaseFigures> phases;  ///< mean of the rounds' shares; absent where the kernel does not say
+  std::optional<PhaseFigures> phases;  ///< of all rounds' runs together; absent where the kernel does not say
   std::optional<ColdFigures> cold;  ///< decoding on the CPU; else the samples found what the one before left in caches
 
   std::optional<DeviceCounts> counts;     ///< of one run, counted by the emulator; never a time

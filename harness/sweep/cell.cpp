@@ -88,9 +88,7 @@ class CellRun {
   void execute() {
     reset_peak_resident_bytes();
     const auto before = resident_bytes();
-    const auto start = Clock::now();
     execution_->run();
-    first_run_seconds_ = std::chrono::duration<double>(Clock::now() - start).count();
     const auto after = peak_resident_bytes();
     if (before && after)
       record_.resident_growth_bytes = *after > *before ? static_cast<std::int64_t>(*after - *before) : 0;
@@ -248,7 +246,8 @@ class CellRun {
     }
     TimingOptions options;
     options.min_samples = static_cast<std::size_t>(asked.min_samples);
-    options.max_seconds = std::max(asked.max_seconds, asked.least_samples * first_run_seconds_);
+    options.least_samples = static_cast<std::size_t>(std::min(asked.least_samples, asked.min_samples));
+    options.max_seconds = asked.max_seconds;
     options.max_warm_up_seconds = std::min(0.5, asked.max_seconds / 2.0);
     Timing timing = time_workload(workload, options);
     if (cold) {
@@ -308,7 +307,6 @@ class CellRun {
   TensorSet inputs_;
   std::unique_ptr<Execution> execution_;
   CellRecord record_;
-  double first_run_seconds_ = 0.0;
 };
 
 }  // namespace

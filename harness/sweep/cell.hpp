@@ -15,7 +15,7 @@ struct RoundJob {
   int round = 0;
   int position = 0;
   int min_samples = 9;
-  int least_samples = 1;  ///< taken even where they last longer than max_seconds, as far as one run foretells
+  int least_samples = 1;  ///< taken even where they last longer than max_seconds
   double max_seconds = 1.0;
   double peak_flops = 0.0;  ///< FMA peak of the problem's type measured beside this round; 0: not measured
 };
@@ -52,8 +52,8 @@ void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& 
 
 /// Median, interval and outliers of all rounds' samples, and the median of the peaks. `suspect` where the rate is more
 /// than 5 % above every peak of the rounds and above `best_peak`, the best that the session has seen for that type and
-/// thread count: a busy machine lets a peak dip, and a bound is the most that was ever reached. A rate above the median
-/// peak is shown against that bound. Does nothing without rounds.
+/// thread count: a busy machine lets a peak dip, and a bound is the most that was ever reached. Where the median peak
+/// is over a tenth below the best, or under the rate, the rate is shown against the best. Does nothing without rounds.
 void summarise_rounds(CellRecord& record, double best_peak = 0.0);
 
 /// The command line that runs this cell alone.

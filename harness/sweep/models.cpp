@@ -26,11 +26,11 @@ Model read_model(const toml::table& table) {
       const auto* text = node.as_string();
       if (text == nullptr) complain(own_place, fmt::format("{} is no text", name), "give a text");
       (name == "name" ? model.name : name == "source" ? model.source : model.note) = text->get();
-    } else if (name == "layers" || name == "length") {
+    } else if (name == "layers" || name == "length" || name == "window_layers") {
       const auto* number = node.as_integer();
       if (number == nullptr || number->get() < 1)
         complain(own_place, fmt::format("{} is no size", name), "give 1 or more");
-      (name == "layers" ? model.layers : model.length) = number->get();
+      (name == "layers" ? model.layers : name == "length" ? model.length : model.window_layers) = number->get();
     } else if (name == "causal") {
       const auto* truth = node.as_boolean();
       if (truth == nullptr) complain(own_place, "causal is no truth value", "give true or false");
@@ -47,6 +47,12 @@ Model read_model(const toml::table& table) {
   }
   if (model.name.empty()) complain(own_place, "a model has no name", "add name = \"...\"");
   model.problem = parse_partial_problem(tokens, fmt::format("{} ({})", own_place, model.name));
+  const bool windowed = model.problem.window && model.problem.window->left >= 0;
+  if (model.window_layers > (windowed ? model.layers : 0)) {
+    complain(own_place, fmt::format("window_layers = {} of {} layers", model.window_layers, model.layers),
+             windowed ? "give as many as layers at most" : "give the window too");
+  }
+  if (windowed && model.window_layers == 0) model.window_layers = model.layers;
   if (model.length > 0 && !model.problem.seq_q) model.problem.seq_q = model.length;
   if (model.length == 0) model.length = model.problem.seq_q.value_or(0);
   return model;

@@ -14,8 +14,9 @@ namespace attest {
 struct Model {
   std::string name;
   std::int64_t layers = 1;
-  PartialProblem problem;   ///< heads, head dim, length, window, scale and so on of one layer
-  std::int64_t length = 0;  ///< of a full sequence; 0: the source names none
+  PartialProblem problem;          ///< heads, head dim, length, window, scale and so on of one layer
+  std::int64_t length = 0;         ///< of a full sequence; 0: the source names none
+  std::int64_t window_layers = 0;  ///< of `layers`, those with the problem's window; 0 where it has none
   std::string note;
   std::string source;
 };

@@ -10,6 +10,8 @@ namespace {
 
 // A rate this far above the measured peak is not believable: clocks vary by a few percent within a run.
 constexpr double believable = 1.05;
+// A peak this far under the session's best was measured while the machine did something else.
+constexpr double dipped = 0.9;
 
 }  // namespace
 
@@ -25,20 +27,20 @@ void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& 
 
 namespace {
 
-std::optional<PhaseFigures> mean_phases(const std::vector<RoundRecord>& rounds) {
-  PhaseFigures mean;
-  double count = 0.0;
+/// The shares of all rounds' runs together. A run of a cell takes as long as another, so that a round weighs by its
+/// runs: the shares are of summed times, no mean of ratios.
+std::optional<PhaseFigures> pooled_phases(const std::vector<RoundRecord>& rounds) {
+  PhaseFigures pooled;
   for (const RoundRecord& round : rounds) {
     if (!round.phases) continue;
-    count += 1.0;
-    mean.runs += round.phases->runs;
-    for (std::size_t index = 0; index < mean.shares.size(); ++index)
-      mean.shares[index] += round.phases->shares[index];
+    pooled.runs += round.phases->runs;
+    for (std::size_t index = 0; index < pooled.shares.size(); ++index)
+      pooled.shares[index] += round.phases->shares[index] * round.phases->runs;
   }
-  if (count == 0.0) return std::nullopt;
-  for (double& share : mean.shares)
-    share /= count;
-  return mean;
+  if (pooled.runs == 0) return std::nullopt;
+  for (double& share : pooled.shares)
+    share /= pooled.runs;
+  return pooled;
 }
 
 }  // namespace
@@ -64,12 +66,12 @@ void summarise_rounds(CellRecord& record, double best_peak) {
   const std::vector<bool> outliers = flag_outliers(samples);
   timing.outliers = std::count(outliers.begin(), outliers.end(), true);
   record.timing = timing;
-  record.phases = mean_phases(record.rounds);
+  record.phases = pooled_phases(record.rounds);
   if (record.cold) record.cold->read_rate = median(record.cold->read_rates);
   record.peak_flops = peaks.empty() ? 0.0 : median(peaks);
   for (const double peak : peaks)
     best_peak = std::max(best_peak, peak);
-  if (record.percent_of_peak() > 100.0) record.peak_flops = best_peak;
+  if (record.peak_flops < dipped * best_peak || record.percent_of_peak() > 100.0) record.peak_flops = best_peak;
   if (record.verdict.has_passed() && record.percent_of_peak() > 100.0 * believable) {
     record.verdict = {Outcome::suspect, fmt::format("{:.1f} GFLOP/s is {:.0f} % of the measured peak", record.gflops(),
                                                     record.percent_of_peak())};

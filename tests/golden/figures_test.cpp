@@ -94,6 +94,33 @@ BOOST_AUTO_TEST_CASE(rates_stand_in_panels_by_head_dim_and_mask_with_a_word_for_
   BOOST_TEST(program.find("'107'") != std::string::npos);  // GFLOP/s of the naive kernel at 1k, above its bar
 }
 
+BOOST_AUTO_TEST_CASE(each_type_of_a_setting_has_its_bars_and_commands_name_their_cells) {
+  ReportInput input = setting_of_fa2();
+  const std::size_t cells = input.cells.size();
+  for (std::size_t i = 0; i < cells; ++i) {
+    CellRecord half = input.cells[i];
+    half.key.problem.replace(half.key.problem.find("f32"), 3, "bf16");
+    if (half.key.kernel == "flash2/cpu_tiled") input.cells.push_back(half);
+  }
+  const Report report = build_report(input);
+  const Figure* single = find<Figure>(report, "rate_bars");
+  const Figure* half = find<Figure>(report, "rate_bars_bf16");
+  BOOST_TEST_REQUIRE(single != nullptr);
+  BOOST_TEST_REQUIRE(half != nullptr);
+  BOOST_TEST(single->panels[0].series.size() == 2U);
+  BOOST_TEST(half->panels[0].series.size() == 1U);
+  BOOST_TEST(single->filter.find("standard/cpu_naive") != std::string::npos);
+  BOOST_TEST(half->filter.find("naive") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_command_of_a_speedup_runs_its_base_again) {
+  const Report report = build_report(small_sweep());
+  const Figure* speedup = find<Figure>(report, "speedup_over_length");
+  BOOST_TEST_REQUIRE(speedup != nullptr);
+  BOOST_TEST(speedup->filter.find("standard/cpu_naive") != std::string::npos);
+  BOOST_TEST(speedup->filter.find("flash2/cpu_tiled") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(a_rate_beyond_a_tera_is_written_so) {
   ReportInput input = setting_of_fa2();
   for (CellRecord& cell : input.cells)
@@ -319,6 +346,15 @@ BOOST_AUTO_TEST_CASE(sections_without_data_say_that_nothing_was_measured) {
       BOOST_TEST(std::get<Paragraph>(section->blocks[0]).text.find("Not measured") == 0U, title);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(layers_without_the_window_keep_all_keys_in_the_cache) {
+  const Report report = build_report(sample_sweep());
+  const Table* table = find<Table>(report, "kv_cache");
+  BOOST_TEST_REQUIRE(table != nullptr);
+  const auto& row = table->rows.at(2);  // 8 KV heads of 128, 32 layers, 24 of them with 4096 of 8192 keys
+  BOOST_TEST(text(row[0]) == "mistral-7b");
+  BOOST_TEST(value(row[8]) == 2.0 * 8 * 128 * 2 * (24 * 4096 + 8 * 8192));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

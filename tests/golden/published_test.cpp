@@ -81,6 +81,12 @@ BOOST_AUTO_TEST_CASE(a_ratio_of_times_pairs_problems_that_differ_in_the_dropped_
   const double low = column_of("published_mistral", cells, 4).at(0),
                high = column_of("published_mistral", cells, 5).at(0);
   BOOST_TEST((low <= 1.5 && 1.5 <= high && low > 1.4 && high < 1.6));
+  BOOST_TEST(column_of("published_mistral", cells, 6) == std::vector<double>{3}, boost::test_tools::per_element());
+  BOOST_TEST(column_of("published_mistral", cells, 7) == std::vector<double>{2}, boost::test_tools::per_element());
+  std::vector<CellRecord> few = cells;
+  few[0].rounds.resize(1);  // five samples have no interval
+  BOOST_TEST(ours("published_mistral", few) == std::vector<double>{1.5}, boost::test_tools::per_element());
+  BOOST_TEST(std::isnan(column_of("published_mistral", few, 4).at(0)));
   cells[1].key.inputs = "minilm";
   BOOST_TEST(ours("published_mistral", cells).empty());
   cells[1].key.inputs = cells[0].key.inputs;

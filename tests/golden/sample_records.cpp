@@ -185,6 +185,7 @@ ReportInput sample_sweep() {
                    .head_dim = 128,
                    .length = 4096,
                    .window_keys = 0,
+                   .window_layers = 0,
                    .note = "",
                    .source = "arXiv:2307.09288"},
                   {.name = "llama3-8b",
@@ -194,6 +195,7 @@ ReportInput sample_sweep() {
                    .head_dim = 128,
                    .length = 8192,
                    .window_keys = 0,
+                   .window_layers = 0,
                    .note = "",
                    .source = "arXiv:2407.21783"},
                   {.name = "mistral-7b",
@@ -203,6 +205,7 @@ ReportInput sample_sweep() {
                    .head_dim = 128,
                    .length = 8192,
                    .window_keys = 4096,
+                   .window_layers = 24,
                    .note = "",
                    .source = "arXiv:2310.06825"}};
   return input;
@@ -299,6 +302,7 @@ ReportInput hostile_names() {
                    .head_dim = 1,
                    .length = 0,
                    .window_keys = 0,
+                   .window_layers = 0,
                    .note = "a|b",
                    .source = "javascript:alert(1)"}};
   return input;

@@ -76,6 +76,13 @@ BOOST_AUTO_TEST_CASE(time_ends_at_its_limit_even_before_the_fewest_samples) {
   BOOST_TEST(timing.median >= 0.02);
 }
 
+BOOST_AUTO_TEST_CASE(the_least_samples_are_taken_when_the_time_is_up_and_what_prepares_them_counts) {
+  Workload workload{.run = [] { spin(1e-3); }, .seconds_of_last_run = nullptr, .prepare = [] { spin(0.02); }};
+  const Timing timing = time_workload(workload, {.least_samples = 7, .max_seconds = 0.01, .max_warm_up_seconds = 0});
+  BOOST_TEST((timing.stopped_by == StopReason::time_limit));
+  BOOST_TEST(timing.samples.size() == 7u);
+}
+
 BOOST_AUTO_TEST_CASE(a_short_kernel_is_repeated_until_the_clock_does_not_matter) {
   volatile int sink = 0;
   Workload workload{.run = [&sink] { sink = sink + 1; }, .seconds_of_last_run = nullptr, .prepare = nullptr};
@@ -160,6 +167,8 @@ BOOST_AUTO_TEST_CASE(wrong_options_are_refused) {
   const Workload workload = with_clock([](int) { return 0.0; });
   BOOST_CHECK_THROW(time_workload({}), Error);
   BOOST_CHECK_THROW(time_workload(workload, {.min_samples = 5}), Error);
+  BOOST_CHECK_THROW(time_workload(workload, {.least_samples = 0}), Error);
+  BOOST_CHECK_THROW(time_workload(workload, {.min_samples = 6, .least_samples = 7}), Error);
   BOOST_CHECK_THROW(time_workload(workload, {.max_samples = 8}), Error);
   BOOST_CHECK_THROW(time_workload(workload, {.max_seconds = 0}), Error);
   BOOST_CHECK_THROW(time_workload(workload, {.max_seconds = std::nan("")}), Error);

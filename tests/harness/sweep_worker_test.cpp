@@ -186,6 +186,39 @@ BOOST_AUTO_TEST_CASE(a_rate_above_the_peak_is_suspect) {
   BOOST_TEST(record.verdict.reason.find("111 %") != std::string::npos, record.verdict.reason);
 }
 
+BOOST_AUTO_TEST_CASE(a_peak_that_dipped_gives_way_to_the_best_of_the_session) {
+  CellRecord record;
+  record.verdict = Verdict::passed();
+  record.flops = 1e9;
+  for (const double peak : {2e9, 2e9, 3.9e9}) {
+    RoundRecord round;
+    round.seconds = {1.0, 1.0, 1.0};
+    round.peak_flops = peak;
+    record.rounds.push_back(round);
+  }
+  summarise_rounds(record, 4e9);
+  BOOST_TEST(record.peak_flops == 4e9);
+  BOOST_TEST(record.percent_of_peak() == 25.0);
+  record.rounds[0].peak_flops = 3.7e9;  // the median is within a tenth
+  summarise_rounds(record, 4e9);
+  BOOST_TEST(record.peak_flops == 3.7e9);
+}
+
+BOOST_AUTO_TEST_CASE(phases_of_rounds_weigh_by_their_runs) {
+  CellRecord record;
+  record.verdict = Verdict::passed();
+  for (const auto& [share, runs] : {std::pair{0.5, 30}, std::pair{0.9, 10}}) {
+    RoundRecord round;
+    round.seconds = {1.0, 1.0, 1.0};
+    round.phases = PhaseFigures{.shares = {share}, .runs = runs};
+    record.rounds.push_back(round);
+  }
+  summarise_rounds(record);
+  BOOST_TEST_REQUIRE(record.phases.has_value());
+  BOOST_TEST(record.phases->shares[0] == 0.6, boost::test_tools::tolerance(1e-12));
+  BOOST_TEST(record.phases->runs == 40);
+}
+
 BOOST_AUTO_TEST_CASE(a_job_comes_back_from_its_json) {
   CellJob job = small_job();
   job.proven_hash = ~std::uint64_t{0};

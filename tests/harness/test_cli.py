@@ -79,11 +79,8 @@ def test_bench_times_what_passed():
     expect(len(records) == 2, "two kernels are asked for")
     for record in records:
         expect(set(ALWAYS + TIMED) <= set(record), f"keys are {list(record)}")
-        low, high = record["seconds_ci_low"], record["seconds_ci_high"]
-        if record["samples"] >= 6:
-            expect(low <= record["seconds_median"] <= high, "the interval")
-        else:  # a machine so busy that the time was up
-            expect(low is None and high is None, "no interval of so few samples")
+        expect(record["samples"] >= 6, "the samples that were asked for, also where the time is up")
+        expect(record["seconds_ci_low"] <= record["seconds_median"] <= record["seconds_ci_high"], "the interval")
         expect(len(record["rounds"]) == 2 and record["samples"] == sum(len(r["seconds"]) for r in record["rounds"]),
                "raw samples are kept")
         expect(record["workspace_bytes_measured"] == record["workspace_bytes_predicted"], "the workspace")

@@ -112,6 +112,15 @@ with tempfile.TemporaryDirectory() as name:
     expect(len({(entries[0]["family_index"], entries[0]["per_family_instance_index"]) for entries in groups.values()}) == 3,
            "sorting by family keeps cells apart")
 
+    for outcome, slower in (("timeout", 1), ("oom", 0), ("suspect", 0), ("skipped", 0)):
+        lost = edited(a, folder / f"{outcome}.db", f"UPDATE cells SET record = json_set(record, '$.verdict', '{outcome}') "
+                      "WHERE kernel = 'flash2/cpu_tiled'")
+        code, rows = changes(a, lost, "--fail-on", "lost")
+        expect(code == 1 and sum(row["change"] == f"passed to {outcome}" for row in rows) == 2, f"{outcome} is lost: {rows}")
+        expect(changes(a, lost, "--fail-on", "slower")[0] == slower, f"--fail-on slower and {outcome}")
+        expect(changes(a, lost, "--fail-on", "wrong,missing")[0] == 0, f"{outcome} is neither wrong nor missing")
+        expect(changes(lost, a, "--fail-on", "slower,wrong,lost,missing")[0] == 0, f"back from {outcome} is no failure")
+
     table = run("compare", a, slow).stdout
     expect("slower" in table and "B / A" in table and table.count("commit ") == 2, f"the table says what it compares: {table}")
 

@@ -26,7 +26,7 @@ set lmargin at screen 0.11395
 set rmargin at screen 0.97442
 set tmargin at screen 0.82843
 set bmargin at screen 0.15196
-set title 'f32' offset 0,-0.4 font ',13'
+set title 'f32, inputs normal' offset 0,-0.4 font ',13'
 set xrange [115.3600592:284.0497848]
 set yrange [0.04529010668:1.148153621]
 set xtics ('128' 128, '256' 256)
