@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <optional>
 
 #include "harness/backends/backend.hpp"
@@ -179,7 +180,7 @@ class Selector {
   struct Fitted {
     Problem problem;
     TensorStorage inputs;
-    std::size_t unknown = 0;  ///< arrays that mean nothing to the variant
+    std::vector<std::string> unknown;  ///< arrays that mean nothing to the variant
   };
   static Fitted fit(const Variant& variant, const TensorSet& arrays, const PartialProblem& said,
                     const std::string& place) {
@@ -192,7 +193,7 @@ class Selector {
     }
     fitted.problem = partial.complete(place);
     fitted.inputs = inputs_from_file(arrays, variant, fitted.problem, place);
-    fitted.unknown = unknown_arrays(arrays, variant, fitted.problem).size();
+    fitted.unknown = unknown_arrays(arrays, variant, fitted.problem);
     return fitted;
   }
 
@@ -201,11 +202,13 @@ class Selector {
                    const std::string& place, const std::optional<ExpectedJob>& expected) {
     const TensorStorage storage = read_tensor_file(path);
     const TensorSet arrays = storage.views();
+    refuse_empty(arrays, place);
     std::vector<PlannedCell> candidates;
     const Variant* judge = nullptr;
     Fitted judged;
     std::optional<Error> error_of_closest;
     std::size_t fewest_unknown = 0;
+    std::optional<std::vector<std::string>> unused;  // by the variant that uses the most
     for (const RegisteredVariant& registered : registered_variants()) {
       const Variant& variant = *registered.variant;
       if (expected && !variant.is_softmax) continue;
@@ -222,6 +225,7 @@ class Selector {
         }
         continue;
       }
+      if (!unused || fitted.unknown.size() < unused->size()) unused = fitted.unknown;
       const Presence presence = presence_of(fitted.inputs.views());
       for_each_kernel([&](const KernelEntry& entry, const std::string& backend, int threads) {
         if (entry.variant != &variant) return;
@@ -235,18 +239,31 @@ class Selector {
             return std::any_of(variant.parameters.begin(), variant.parameters.end(),
                                [&parameter](const ParameterSpec& spec) { return spec.name == parameter.first; });
           });
-      if (variant.is_softmax && knows && (judge == nullptr || fitted.unknown < judged.unknown)) {
+      if (variant.is_softmax && knows && (judge == nullptr || fitted.unknown.size() < judged.unknown.size())) {
         judge = &variant;
         judged = std::move(fitted);
       }
     }
     if (candidates.empty() && error_of_closest) throw *error_of_closest;
+    if (unused && !unused->empty()) {
+      fmt::print(stderr, "attest: {}: not used, as no variant here knows the name: {}\n", place,
+                 fmt::join(*unused, ", "));
+    }
     if (judge != nullptr) {
       judge_reference(*judge, judged, arrays, inputs, place, expected);
     } else {
       note_not_compared(arrays, place);
     }
     add_cells(std::move(candidates), place);
+  }
+
+  static void refuse_empty(const TensorSet& arrays, const std::string& place) {
+    for (const TensorSet::Entry& array : arrays.entries()) {
+      if (array.view.element_count() == 0) {
+        complain(place, fmt::format("array '{}' has shape {}", array.name, text_of(array.view.shape_vector())),
+                 "every extent must be 1 or more");
+      }
+    }
   }
 
   // An oracle that reads the kernel's own stages gives no values before a kernel has run: said, not passed over.

@@ -140,8 +140,9 @@ class Reader {
     if (value == "top_left") return {.kind = Align::Kind::top_left, .value = 0};
     if (value == "bottom_right") return {.kind = Align::Kind::bottom_right, .value = 0};
     std::int64_t offset = 0;
-    if (!read_number(value, offset) || std::abs(offset) > greatest_size) {
-      refuse(token, "has no such value", "align takes top_left, bottom_right or a whole number");
+    if (!read_number(value, offset) || offset < -greatest_size || offset > greatest_size) {
+      refuse(token, "has no such value",
+             "align takes top_left, bottom_right or a whole number of at most " + std::to_string(greatest_size));
     }
     return {.kind = Align::Kind::offset, .value = offset};
   }

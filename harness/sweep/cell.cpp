@@ -19,6 +19,7 @@
 #include "harness/measure/statistics.hpp"
 #include "harness/measure/timer.hpp"
 #include "harness/verify/approximation.hpp"
+#include "harness/verify/input_seal.hpp"
 #include "harness/verify/verify.hpp"
 
 namespace attest {
@@ -75,6 +76,7 @@ class CellRun {
     const Support support = supports(*entry_.variant, *entry_.kernel, problem_, presence_of(inputs_));
     if (!support) return unsupported(support);
     describe_cell(record_, entry_, problem_, job_.tensors);
+    seal_.emplace(inputs_);
     execution_ = backend_.prepare(*entry_.variant, *entry_.kernel, problem_, inputs_, job_.key.threads,
                                   {.sanitize = job_.sanitize});
     return true;
@@ -94,7 +96,7 @@ class CellRun {
       record_.resident_growth_bytes = *after > *before ? static_cast<std::int64_t>(*after - *before) : 0;
     record_.workspace_bytes_measured = static_cast<std::int64_t>(execution_->workspace_measured());
     record_.tensor_bytes = static_cast<std::int64_t>(storage_.bytes()) + output_bytes();
-    record_.output_hash = hash_outputs(execution_->outputs());
+    record_.output_hash = hash_tensors(execution_->outputs());
     note_device();
   }
 
@@ -123,11 +125,20 @@ class CellRun {
 
   // Equal bits to what another process proved are proved; anything else is judged by the oracle.
   void prove() {
+    if (wrote_inputs()) return;
     if (job_.proven_hash && record_.output_hash == *job_.proven_hash) {
       record_.verdict = Verdict::passed();
     } else {
       check();
     }
+  }
+
+  // The truth is computed from the inputs, so that what a kernel wrote there would be believed.
+  bool wrote_inputs() {
+    const std::string name = seal_->broken();
+    if (name.empty()) return false;
+    record_.verdict = {Outcome::failed, fmt::format("the kernel wrote to its input '{}'", name)};
+    return true;
   }
 
   void check() {
@@ -256,7 +267,8 @@ class CellRun {
       record_.cold =
           ColdFigures{.bytes = bytes_of(cache_bytes()), .read_rates = {median(read_rates)}, .read_rate = 0.0};
     }
-    const std::uint64_t hash = hash_outputs(execution_->outputs());
+    if (wrote_inputs()) return;
+    const std::uint64_t hash = hash_tensors(execution_->outputs());
     if (hash != record_.output_hash) {
       check();
       if (!record_.verdict.has_passed()) {
@@ -303,6 +315,7 @@ class CellRun {
   Backend& backend_;
   Problem problem_;
   TensorStorage file_;
+  std::optional<InputSeal> seal_;
   TensorStorage storage_;
   TensorSet inputs_;
   std::unique_ptr<Execution> execution_;

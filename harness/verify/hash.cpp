@@ -33,9 +33,9 @@ void add_strided(HashState& hash, const TensorView& view) {
 
 }  // namespace
 
-std::uint64_t hash_outputs(const TensorSet& outputs) {
+std::uint64_t hash_tensors(const TensorSet& tensors) {
   HashState hash;
-  for (const TensorSet::Entry& entry : outputs.entries()) {
+  for (const TensorSet::Entry& entry : tensors.entries()) {
     const TensorView& view = entry.view;
     hash.add(entry.name.data(), entry.name.size() + 1);
     hash.add(view.shape.data(), sizeof(std::int64_t) * static_cast<std::size_t>(view.rank));

@@ -53,7 +53,8 @@ Verification compare_expected(const TensorView& got, const TensorView& expected,
 /// The oracle's own values of `output`, in double, all rows.
 Tensor reference_output(const Oracle& oracle, std::string_view output, const Shape& shape);
 
-/// A 64-bit hash of the outputs' bytes, for telling whether a later run produced the proven result again.
-std::uint64_t hash_outputs(const TensorSet& outputs);
+/// A 64-bit hash of names, shapes and elements, for telling whether a later run produced the proven result again, and
+/// whether a kernel left its inputs alone.
+std::uint64_t hash_tensors(const TensorSet& tensors);
 
 }  // namespace attest

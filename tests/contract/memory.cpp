@@ -1,6 +1,7 @@
 // Memory comes only from the workspace: its measured peak equals the declared formula, and nothing is allocated around
 // it. Views are provoked: strided, misaligned to all but their element, with NaN in the padding and guards about the
 // outputs.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstdlib>
 #include <limits>
@@ -155,6 +156,25 @@ BOOST_AUTO_TEST_CASE(strided_and_misaligned_views_give_a_right_result_and_nothin
       }
     }
   }
+}
+
+// Zeros are right where V is zero: only what V was says that the kernel made it so.
+void erase_values(const attest::KernelCall& call) {
+  for (const TensorView& view : {call.inputs.at("v"), call.outputs.at("out"), call.outputs.at("lse")})
+    std::fill_n(static_cast<std::byte*>(view.data),
+                static_cast<std::size_t>(view.element_count()) * size_of(view.dtype), std::byte{0});
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_that_writes_to_an_input_is_not_believed) {
+  if (!attest::test::on_cpu) return;
+  KernelEntry entry = attest::find_kernel("standard/cpu_naive");
+  attest::Kernel vandal = *entry.kernel;
+  vandal.run = erase_values;
+  entry.kernel = &vandal;
+  Cell cell(entry, attest::parse_problem("hq2 sq1 skv1 d8"), "uniform_scores", 1);
+  const attest::Verification verification = cell.judge(false);
+  BOOST_TEST(!verification.verdict.has_passed());
+  BOOST_TEST(verification.verdict.reason == "the kernel wrote to its input 'v'");
 }
 
 BOOST_AUTO_TEST_SUITE_END()

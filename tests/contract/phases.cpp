@@ -55,7 +55,7 @@ BOOST_AUTO_TEST_CASE(every_fast_kernel_says_where_its_time_goes_and_computes_the
       if (!attest::test::takes(entry, problem, "normal")) continue;
       const int threads = 2;
       const Cell cell(entry, problem, "normal", threads, 1, {});
-      const std::uint64_t bits = hash_outputs(cell.execution->outputs());
+      const std::uint64_t bits = hash_tensors(cell.execution->outputs());
       Phases phases(threads);
       const auto start = std::chrono::steady_clock::now();
       BOOST_REQUIRE(cell.execution->run_in_phases(phases));
@@ -63,7 +63,7 @@ BOOST_AUTO_TEST_CASE(every_fast_kernel_says_where_its_time_goes_and_computes_the
       const PerPhase seconds = phases.seconds();
       const double sum = std::accumulate(seconds.begin(), seconds.end(), 0.0);
       BOOST_TEST_CONTEXT(entry.id() << " on " << text) {
-        BOOST_CHECK_EQUAL(hash_outputs(cell.execution->outputs()), bits);
+        BOOST_CHECK_EQUAL(hash_tensors(cell.execution->outputs()), bits);
         BOOST_CHECK_EQUAL(sum > 0.0, !silent.contains(entry.id()));
         BOOST_CHECK_LE(sum, threads * elapsed);
         const bool is_module = entry.variant->name == "multihead";

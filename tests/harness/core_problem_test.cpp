@@ -112,6 +112,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_is_refused_with_the_token_and_what_would_be_r
   BOOST_TEST(contains(refusal("sq8 window=3"), "window=3"));
   BOOST_TEST(contains(refusal("sq8 window=-2,0"), "window=-2,0"));
   BOOST_TEST(contains(refusal("sq8 align=left"), "align=left"));
+  BOOST_TEST(contains(refusal("sq8 align=-9223372036854775808"), "of at most 2147483648"));
   BOOST_TEST(contains(refusal("sq8 seed=-1"), "seed=-1"));
   BOOST_TEST(contains(refusal("sq8 d_model=100 hq8"), "hq8 does not divide d_model=100"));
   BOOST_TEST(contains(refusal("sq8 d_model=512 hq8 d32"), "disagrees"));

@@ -106,6 +106,17 @@ def test_a_tensor_file_that_does_not_fit_is_held_against_the_variant_that_was_me
     refuses(2, "whole.npz: array 'q': is of type i64", "check", "--tensors", folder / "whole.npz")
     numpy.savez(folder / "alone.npz", k=tokens, v=tokens)
     refuses(2, "alone.npz: tensors: no tensor is named 'q'", "check", "--tensors", folder / "alone.npz")
+    for heads, queries, keys in ((0, 4, 4), (2, 0, 4), (2, 4, 0)):
+        numpy.savez(folder / "empty.npz", q=numpy.zeros((1, heads, queries, 8), numpy.float32),
+                    k=numpy.zeros((1, heads, keys, 8), numpy.float32), v=numpy.zeros((1, heads, keys, 8), numpy.float32))
+        refuses(2, ["empty.npz: array '", "every extent must be 1 or more"], "check", "--tensors", folder / "empty.npz")
+
+
+def test_an_array_that_nothing_uses_is_named(folder):
+    floats = numpy.ones((1, 2, 4, 8), numpy.float32)
+    numpy.savez(folder / "typo.npz", q=floats, k=floats, v=floats, attn_mask=numpy.ones((4, 4), bool))
+    result = run("check", "--tensors", str(folder / "typo.npz"), "--kernel", "flash2/cpu_tiled")
+    expect(result.returncode == 0 and "not used" in result.stderr and "attn_mask" in result.stderr, result.stderr)
 
 
 def test_expected_values_that_are_not_compared_are_named():

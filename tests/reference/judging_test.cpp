@@ -285,7 +285,7 @@ BOOST_AUTO_TEST_CASE(hash_follows_the_values_and_not_the_layout) {
   const auto hash = [](const char* name, const TensorView& view) {
     TensorSet set;
     set.add(name, view);
-    return hash_outputs(set);
+    return hash_tensors(set);
   };
   const std::uint64_t first = hash("out", dense.view());
   BOOST_TEST(hash("out", narrowed) == first);

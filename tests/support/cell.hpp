@@ -8,6 +8,7 @@
 #include "harness/backends/backend.hpp"
 #include "harness/core/registry.hpp"
 #include "harness/inputs/generators.hpp"
+#include "harness/verify/input_seal.hpp"
 #include "harness/verify/verify.hpp"
 
 namespace attest::test {
@@ -28,6 +29,7 @@ struct Cell {
         problem(cell_problem),
         storage(std::move(cell_inputs)),
         inputs(storage.views()),
+        seal(inputs),
         execution(find_backend(backend).prepare(*entry.variant, *entry.kernel, problem, inputs, threads, options)) {
     execution->run();
   }
@@ -51,6 +53,9 @@ struct Cell {
     options.nature = nature;
     Verification verification =
         verify(*oracle, problem, entry.kernel->arithmetic(problem), execution->outputs(), options);
+    if (const std::string name = seal.broken(); !name.empty()) {
+      verification.verdict = {Outcome::failed, "the kernel wrote to its input '" + name + "'"};
+    }
     // A right result by way of a race or of memory that nobody wrote is luck.
     if (const auto findings = execution->findings(); !findings.empty() && verification.verdict.has_passed()) {
       verification.verdict = {Outcome::failed, findings.front().message};
@@ -62,6 +67,7 @@ struct Cell {
   Problem problem;
   TensorStorage storage;
   TensorSet inputs;
+  InputSeal seal;
   std::unique_ptr<Execution> execution;
   Nature nature{};  // of given inputs: structured
 };

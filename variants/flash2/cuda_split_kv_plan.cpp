@@ -29,6 +29,7 @@ const Kernel cuda_split_kv{
     .arithmetic = cuda::SplitBy<cut_of>::arithmetic,
     .workspace_bytes = cuda::SplitBy<cut_of>::workspace_bytes,
     .plan = plan,
+    .invariance = {.batch = false},
 };
 
 }  // namespace attest::flash2

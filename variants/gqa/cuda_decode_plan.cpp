@@ -31,6 +31,7 @@ const Kernel cuda_decode{
     .arithmetic = cuda::SplitBy<cut_of>::arithmetic,
     .workspace_bytes = cuda::SplitBy<cut_of>::workspace_bytes,
     .plan = plan,
+    .invariance = {.batch = false},
 };
 
 }  // namespace attest::gqa

@@ -242,7 +242,7 @@ const Kernel cpu_chunked{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
-    .invariance = {.threads = false},
+    .invariance = {.threads = false, .batch = false},
     .flops = flops,
 };
 

@@ -129,6 +129,7 @@ const Kernel cpu_blas{
     .arithmetic = arithmetic,
     .workspace_bytes = workspace_bytes,
     .run = run,
+    .invariance = {.threads = false, .batch = false},
 };
 
 }  // namespace attest::standard
