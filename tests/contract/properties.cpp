@@ -224,4 +224,20 @@ BOOST_AUTO_TEST_CASE(shares_of_the_keys_merge_by_their_lse) {
                   });
 }
 
+// With few keys some rows have scores of -inf alone, or no key at all: no weight, so that V may hold anything.
+BOOST_AUTO_TEST_CASE(rows_without_any_weight_are_zero_whatever_the_values_hold) {
+  for (const attest::KernelEntry& entry : attest::all_kernels()) {
+    for (const char* text : {"sq1 skv1 d64", "hq2 sq9 skv3 d8 causal", "hq4 hkv2 sq1 skv2 d32", "hq2 sq5 skv2 d16"}) {
+      const attest::Problem problem = attest::parse_problem(text);
+      if (!attest::test::takes(entry, problem, "nan_in_sight")) continue;
+      for (const std::uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+        Cell cell(entry, problem, "nan_in_sight", 2, seed);
+        const attest::Verification verification = cell.judge(false);
+        BOOST_CHECK_MESSAGE(verification.verdict.has_passed(),
+                            entry.id() << " " << text << ", seed " << seed << ": " << verification.verdict.reason);
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -96,7 +96,7 @@ void run(const KernelCall& call) {
         const float denominator = state.read(q.as<float>() + q.offset(b, h, i), q.strides[3], row) + eps;
         float* to = out.as<float>() + out.offset(b, h, i);
         for (std::int64_t column = 0; column < dim_v; ++column)
-          to[column * out.strides[3]] = denominator == 0.0f ? 0.0f : row[column] / denominator;
+          to[column * out.strides[3]] = j == 0 || denominator == 0.0f ? 0.0f : row[column] / denominator;
       }
     }
   });

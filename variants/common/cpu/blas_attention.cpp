@@ -159,11 +159,16 @@ void weighted_sum(const ScoreBlock& block, Matrix v, float* scratch, float* out,
       scratch[key * columns + column] = finite ? from[column] : 0.0f;
   }
   product(block.rows, columns, keys, scores, {scratch, columns}, out, out_stride);
+  const auto has_weights = [&](std::int64_t row) {  // none where all scores are -inf
+    const float* weights = block.scores + row * block.stride();
+    return block.problem.dropout > 0.0 ||
+           std::any_of(weights, weights + keys, [](float weight) { return weight != 0.0f; });
+  };
   for (std::int64_t key = first_bad; key < keys; ++key) {
     const float* from = v.data + key * v.stride;
     if (finite_row(from, columns)) continue;
     for (std::int64_t row = 0; row < block.rows; ++row) {
-      if (!block.visible(row, key)) continue;
+      if (!block.visible(row, key) || !has_weights(row)) continue;
       const float weight = block.scores[row * block.stride() + key];
       // A visible weight that underflowed is still not zero, so that infinity stays infinity; one that was dropped is.
       const float factor = weight == 0.0f && block.problem.dropout == 0.0 ? FLT_MIN : weight;

@@ -61,6 +61,8 @@ void PartialRows::merge(const AttentionCall& attention, const KernelCall& call) 
           out[column] = out[column] * factors.own + other[column] * factors.other;
         }
       }
+      // Scores that are all -inf leave no weight, and what is no number times nothing is still no number.
+      if (joint.sum == 0.0f) std::fill_n(out, columns_, 0.0f);
       attention.store_row(kernels_, batch, head, row, out, joint.divisor(), joint.finish(attention.unit()));
     }
     call.clock(thread).leave();
