@@ -315,7 +315,7 @@ class Selector {
   void select_cases() {
     for (const ExpectedCase& one : read_cases(options_.cases)) {
       select_file(one.tensors, one.name, parse_partial_problem(one.problem, one.place), one.place,
-                  ExpectedJob{.rtol = one.rtol, .atol = one.atol});
+                  ExpectedJob{.rtol = one.rtol, .atol = one.atol, .cases = options_.cases});
     }
   }
 

@@ -56,7 +56,7 @@ void describe_cell(CellRecord& record, const KernelEntry& entry, const Problem& 
 /// is over a tenth below the best, or under the rate, the rate is shown against the best. Does nothing without rounds.
 void summarise_rounds(CellRecord& record, double best_peak = 0.0);
 
-/// The command line that runs this cell alone.
-std::string reproduce_line(const CellRecord& record, const std::string& tensors);
+/// The command line that runs this cell alone; of a case with expected values, all cases of its file.
+std::string reproduce_line(const CellRecord& record, const std::string& tensors, const std::string& cases = "");
 
 }  // namespace attest

@@ -21,7 +21,9 @@ nlohmann::ordered_json to_json(const CellJob& job) {
             {"sanitize", job.sanitize},
             {"address_space_bytes", job.address_space_bytes}};
   if (job.proven_hash) json["proven_hash"] = *job.proven_hash;
-  if (job.expected) json["expected"] = {{"rtol", job.expected->rtol}, {"atol", job.expected->atol}};
+  if (job.expected) {
+    json["expected"] = {{"rtol", job.expected->rtol}, {"atol", job.expected->atol}, {"cases", job.expected->cases}};
+  }
   if (job.timing) {
     json["timing"] = {{"round", job.timing->round},
                       {"position", job.timing->position},
@@ -50,7 +52,9 @@ CellJob job_from_json(const nlohmann::ordered_json& json) {
     if (json.contains("proven_hash")) job.proven_hash = json.at("proven_hash").get<std::uint64_t>();
     if (json.contains("expected")) {
       const Json& expected = json.at("expected");
-      job.expected = ExpectedJob{.rtol = expected.at("rtol").get<double>(), .atol = expected.at("atol").get<double>()};
+      job.expected = ExpectedJob{.rtol = expected.at("rtol").get<double>(),
+                                 .atol = expected.at("atol").get<double>(),
+                                 .cases = expected.at("cases").get<std::string>()};
     }
     if (json.contains("timing")) {
       const Json& timing = json.at("timing");

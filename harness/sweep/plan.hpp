@@ -17,6 +17,7 @@ namespace attest {
 struct ExpectedJob {
   double rtol = 0.0;
   double atol = 0.0;
+  std::string cases = {};  ///< the file that they are of
 };
 
 /// One cell that is to be run, or that has a verdict already because it cannot be.

@@ -104,7 +104,7 @@ class GroupRun {
     if (!first) job.proven_hash = cell.record.output_hash;
     CellRecord record = run_in_worker(job, worker(*cell.planned, timing ? timing->round : 0));
     record.sanitized = job.sanitize;
-    record.reproduce = reproduce_line(record, job.tensors);
+    record.reproduce = reproduce_line(record, job.tensors, job.expected ? job.expected->cases : "");
     if (first) {
       cell.record = std::move(record);
       cell.alive = cell.record.verdict.has_passed();
@@ -157,7 +157,7 @@ CellRecord record_of(const PlannedCell& cell) {
     describe_cell(record, cell.entry, cell.problem, cell.tensors);
   } else {
     record.approximation = !cell.entry.variant->is_softmax;
-    record.reproduce = reproduce_line(record, cell.tensors);
+    record.reproduce = reproduce_line(record, cell.tensors, cell.expected ? cell.expected->cases : "");
   }
   return record;
 }

@@ -78,7 +78,11 @@ void summarise_rounds(CellRecord& record, double best_peak) {
   }
 }
 
-std::string reproduce_line(const CellRecord& record, const std::string& tensors) {
+std::string reproduce_line(const CellRecord& record, const std::string& tensors, const std::string& cases) {
+  if (!cases.empty()) {  // the expected values decide, which are that file's
+    return fmt::format("attest check --cases '{}' --kernel {} --backend {} --threads {} --seed {}", cases,
+                       record.key.kernel, record.key.backend, record.key.threads, record.seed);
+  }
   const std::string inputs =
       tensors.empty() ? fmt::format("--inputs {}", record.key.inputs) : fmt::format("--tensors '{}'", tensors);
   const std::string sanitize = record.sanitized ? " --sanitize" : "";

@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(phases_of_rounds_weigh_by_their_runs) {
 BOOST_AUTO_TEST_CASE(a_job_comes_back_from_its_json) {
   CellJob job = small_job();
   job.proven_hash = ~std::uint64_t{0};
-  job.expected = ExpectedJob{.rtol = 1e-3, .atol = 1e-7};
+  job.expected = ExpectedJob{.rtol = 1e-3, .atol = 1e-7, .cases = "c.toml"};
   job.timing = RoundJob{
       .round = 2, .position = 1, .min_samples = 7, .least_samples = 3, .max_seconds = 0.25, .peak_flops = 1e11};
   BOOST_TEST(to_json(job_from_json(to_json(job))) == to_json(job));
