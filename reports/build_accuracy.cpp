@@ -246,9 +246,9 @@ Table output_table(const Study& study) {
   Table table{
       .id = "accuracy_cells",
       .title = "Accuracy of every output of every checked cell",
-      .note = "Failed cells are here too. Worst element: index, expected, got, bound.",
-      .columns = {text_column("kernel"), text_column("problem"), text_column("inputs"), text_column("verdict"),
-                  text_column("output"), integer_column("rows checked"), integer_column("rows"),
+      .note = "Failed cells are here too. Worst element: the one nearest to its bound, or furthest beyond it.",
+      .columns = {text_column("kernel"), text_column("backend"), text_column("problem"), text_column("inputs"),
+                  text_column("verdict"), text_column("output"), integer_column("rows checked"), integer_column("rows"),
                   integer_column("elements"), number_column("RMSE", error_format),
                   number_column("max abs", error_format), number_column("max rel", error_format),
                   number_column("ULP median", ratio_format), number_column("ULP 99%", ratio_format),
@@ -260,6 +260,7 @@ Table output_table(const Study& study) {
   for (const View& view : study.views) {
     for (const AccuracyFigures& figures : view.record->accuracy.outputs) {
       std::vector<Entry> row = {code_entry(view.record->key.kernel),
+                                text_entry(view.record->key.backend),
                                 code_entry(view.record->key.problem),
                                 text_entry(view.record->key.inputs),
                                 status_of(view.record->verdict),

@@ -40,7 +40,7 @@ Accuracy accuracy_of(const Problem& problem, double size) {
   out.error_over_bound = 0.04 + 0.01 * size;
   out.plain_rmse = unit * 0.4;
   out.plain_max_abs_error = unit * 3;
-  out.worst = "[0,1,17,5] expected 0.25, got 0.2500001, bound 4e-06";
+  out.worst = "out (b,h,i,c) = (0,1,17,5): expected 0.25, got 0.2500001, error 1e-07 is 0.025 times the bound 4e-06";
   accuracy.outputs = {out};
   accuracy.rules = {{.rule = "F", .ratio = out.error_over_bound, .passed = true}};
   return accuracy;
@@ -164,8 +164,10 @@ ReportInput sample_sweep() {
     real.key.inputs = "minilm";
     input.cells.push_back(real);
   }
-  input.cells.push_back(cell_without_result("multihead/cpu", "b1 hq8 sq512 d64 f32 d_model=512", Outcome::failed,
-                                            "out[0,1,17,5]: error 3.1e-4 is 37.5 times the bound (rule F)"));
+  input.cells.push_back(
+      cell_without_result("multihead/cpu", "b1 hq8 sq512 d64 f32 d_model=512", Outcome::failed,
+                          "out (b,h,i,c) = (0,1,17,5): expected 0.25, got 0.25031, error 0.00031 is 37.5 times the "
+                          "bound 8.27e-06 by rule F (12 of 524288 elements wrong)"));
   input.cells.push_back(
       cell_without_result("cross/cpu_tiled", "b1 hq20 sq448 skv1500 d64 f32", Outcome::crashed, "signal 11 (SIGSEGV)"));
   input.cells.push_back(cell_without_result("standard/cpu_naive", "b1 hq8 sq65536 d64 f32", Outcome::skipped,
@@ -223,9 +225,10 @@ ReportInput small_sweep() {
     input.cells.push_back(timed_cell("flash2/cpu_tiled", problem, tiled[i]));
     ++i;
   }
-  input.cells.push_back(cell_without_result("standard/cpu_naive", problem_text(8, 1024, "d64 f32 causal"),
-                                            Outcome::failed,
-                                            "out[0,1,17,5]: error 3.1e-4 is 37.5 times the bound (rule F)"));
+  input.cells.push_back(
+      cell_without_result("standard/cpu_naive", problem_text(8, 1024, "d64 f32 causal"), Outcome::failed,
+                          "out (b,h,i,c) = (0,1,17,5): expected 0.25, got 0.25031, error 0.00031 is 37.5 times the "
+                          "bound 8.27e-06 by rule F (12 of 524288 elements wrong)"));
   input.runs = sample_sweep().runs;
   input.models = {sample_sweep().models[1]};
   return input;
@@ -241,7 +244,9 @@ ReportInput all_failed() {
   ReportInput input;
   const std::string problem = "b1 hq8 sq128 d64 f32";
   input.cells = {
-      cell_without_result("standard/cpu_naive", problem, Outcome::failed, "out[0,0,0,0] is nan, expected 0.5"),
+      cell_without_result("standard/cpu_naive", problem, Outcome::failed,
+                          "out (b,h,i,c) = (0,0,0,0): expected 0.5, got nan, error inf is inf times the bound 4.1e-06 "
+                          "by rule F (8192 of 8192 elements wrong)"),
       cell_without_result("flash2/cpu_tiled", problem, Outcome::oom, "needs 3.00 GiB, the limit is 2.00 GiB"),
       cell_without_result("gqa/cpu_packed", problem, Outcome::crashed, "signal 11 (SIGSEGV)")};
   input.cells[0].accuracy.outputs[0].error_over_bound = std::nan("");
