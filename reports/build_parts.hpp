@@ -141,6 +141,12 @@ PlannedFigure plan_figure(const Study& study, const FigurePlan& plan);
 extern const Axis length_axis;
 std::string length_group(const Study& study, const View& view);
 double length_place(const View& view);
+/// Cells with a window, grouped by all but its size. The form of the window stays: causal and symmetric ones differ.
+std::string window_group(const Study& study, const View& view);
+double window_place(const View& view);
+/// The token hkv is absent where hkv = hq, so those cells form a group of their own.
+std::string heads_group(const Study& study, const View& view);
+double heads_place(const View& view);
 
 /// A cell that was meant to run and gave no figure is a word in the plot.
 void mark_status(const View& view, Point& point);

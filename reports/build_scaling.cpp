@@ -16,28 +16,6 @@ namespace {
 const Axis seconds_axis{
     .label = "time (median)", .unit = "s", .scale = Scale::log10, .quantity = Quantity::seconds, .ticks = {}};
 
-/// Cells with a window, grouped by all but its size. The form of the window stays: causal and symmetric ones differ.
-std::string window_group(const Study& study, const View& view) {
-  const Window& window = view.problem.window;
-  if (window.left < 0) return "";
-  const std::string form = window.right < 0              ? ", window=w,-1"
-                           : window.right == window.left ? ", window=w,w"
-                                                         : fmt::format(", window=w,{}", window.right);
-  return drop_tokens(view.record->key.problem, {"window"}) + form + conditions(study, view);
-}
-double window_place(const View& view) {
-  const Window& window = view.problem.window;
-  return static_cast<double>(window.right == window.left ? window.left + window.right + 1 : window.left + 1);
-}
-
-/// The token hkv is absent where hkv = hq, so those cells form a group of their own.
-std::string heads_group(const Study& study, const View& view) {
-  return drop_tokens(view.record->key.problem, {"hq"}) + conditions(study, view);
-}
-double heads_place(const View& view) {
-  return static_cast<double>(view.problem.heads_q);
-}
-
 void measure_seconds(const View& view, Point& point) {
   if (const TimingSummary* timing = view.timing()) {
     point.y = timing->seconds_median;
@@ -103,6 +81,26 @@ std::string length_group(const Study&, const View& view) {
 
 double length_place(const View& view) {
   return view.length;
+}
+
+std::string window_group(const Study& study, const View& view) {
+  const Window& window = view.problem.window;
+  if (window.left < 0) return "";
+  const std::string form = window.right < 0              ? ", window=w,-1"
+                           : window.right == window.left ? ", window=w,w"
+                                                         : fmt::format(", window=w,{}", window.right);
+  return drop_tokens(view.record->key.problem, {"window"}) + form + conditions(study, view);
+}
+double window_place(const View& view) {
+  const Window& window = view.problem.window;
+  return static_cast<double>(window.right == window.left ? window.left + window.right + 1 : window.left + 1);
+}
+
+std::string heads_group(const Study& study, const View& view) {
+  return drop_tokens(view.record->key.problem, {"hq"}) + conditions(study, view);
+}
+double heads_place(const View& view) {
+  return static_cast<double>(view.problem.heads_q);
 }
 
 void mark_status(const View& view, Point& point) {

@@ -44,8 +44,11 @@ std::string usual_base(const Study& study) {
 /// Every timed kernel of the base's function beside the base on the same problem, inputs, backend and threads.
 std::vector<Speedup> all_speedups(const Study& study, const std::string& base) {
   std::vector<Speedup> all;
-  const auto key = [](const View& view) {
-    if (view.timing() == nullptr || !view.function_class.empty()) return std::string();
+  const auto of_base = std::find_if(study.views.begin(), study.views.end(),
+                                    [&](const View& view) { return view.record->key.kernel == base; });
+  const std::string function = of_base == study.views.end() ? "" : of_base->function_class;
+  const auto key = [&](const View& view) {
+    if (view.timing() == nullptr || view.function_class != function) return std::string();
     return view.record->key.backend + "\n" + view.record->key.shape_text();
   };
   for (const auto& [shape, views] : group_views(study, key)) {

@@ -308,7 +308,11 @@ Section summary_section(const Study& study, const std::vector<FamilyContest>& co
   for (const std::string& sentence : approximation_sentences(contests))
     section.blocks.emplace_back(Paragraph{sentence});
   Table crossing = crossover_table(study, contests);
-  if (!crossing.rows.empty()) section.blocks.emplace_back(std::move(crossing));
+  if (!crossing.rows.empty()) {
+    section.blocks.emplace_back(std::move(crossing));
+  } else {
+    section.blocks.emplace_back(Paragraph{"Nowhere does one clear winner overtake another, so there is no crossover."});
+  }
   return section;
 }
 
