@@ -230,7 +230,9 @@ Table rmse_table(const Study& study) {
       for (const auto& [kernel, error] : kernels) {
         std::vector<Entry>& row = rows[kernel];
         row.resize(types.size() + 2, Missing{});
-        row[column + 1] = Number{.value = error.worst, .strong = same && error.worst <= least};
+        // What prints alike is alike.
+        const bool best = format_number(error.worst, error_format) == format_number(least, error_format);
+        row[column + 1] = Number{.value = error.worst, .strong = same && best};
       }
     }
     for (auto& [kernel, row] : rows) {

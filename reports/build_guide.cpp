@@ -69,7 +69,7 @@ std::string kind_of(const View& view, bool many_threads) {
   for (const auto& [name, value] : problem.parameters)
     kind += ", " + name + "=" + value;
   if (view.record->key.inputs != "normal") kind += ", inputs " + view.record->key.inputs;
-  if (many_threads) kind += fmt::format(", {} threads", view.record->key.threads);
+  if (many_threads) kind += ", " + threads_text(view.record->key.threads);
   return kind;
 }
 

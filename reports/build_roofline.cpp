@@ -78,7 +78,7 @@ Section roofline_section(const Study& study, const std::optional<Peaks>& peaks) 
     const std::string type(name_of(view.problem.dtype));
     if (!(view.record->flops > 0 && view.record->io_bytes > 0)) return std::string();
     if (!peaks->flops_per_second(type, view.record->key.threads)) return std::string();
-    return fmt::format("{}, {} threads", type, view.record->key.threads);
+    return type + ", " + threads_text(view.record->key.threads);
   };
   Figure figure{
       .id = "roofline",

@@ -90,7 +90,7 @@ Table speedup_table(const std::vector<Speedup>& all, const std::string& base, bo
     const Comparison& comparison = speedup.ratio.comparison;
     std::vector<Entry> row = {code_entry(cell.kernel),
                               code_entry(cell.problem + (conditions_seen.size() > 1 ? ", inputs " + cell.inputs : "") +
-                                         (many_threads ? fmt::format(", {} threads", cell.threads) : "")),
+                                         (many_threads ? ", " + threads_text(cell.threads) : "")),
                               number_entry(comparison.second_median), number_entry(comparison.first_median),
                               number_entry(1 / comparison.ratio)};
     if (speedup.ratio.has_interval) {

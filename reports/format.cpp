@@ -49,6 +49,12 @@ std::string format_bytes(double value) {
   return with_prefix(value, steps.data(), steps.size());
 }
 
+/// "-0.00" is 0.00.
+std::string without_negative_zero(std::string text) {
+  if (text.front() == '-' && text.find_first_not_of("-0.") == std::string::npos) text.erase(0, 1);
+  return text;
+}
+
 std::string significant(double value, int digits) {
   const double size = std::abs(value);
   if (size != 0 && (size < 1e-4 || size >= 1e7)) return fmt::format("{:.{}e}", value, digits - 1);
@@ -100,7 +106,7 @@ std::string format_number(double value, NumberFormat format) {
     case NumberFormat::Style::significant:
       return significant(value, format.digits);
     case NumberFormat::Style::fixed:
-      return fmt::format("{:.{}f}", value, format.digits);
+      return without_negative_zero(fmt::format("{:.{}f}", value, format.digits));
     case NumberFormat::Style::scientific:
       return value == 0 ? "0" : fmt::format("{:.{}e}", value, format.digits);
     case NumberFormat::Style::integer:
@@ -127,6 +133,10 @@ std::string format_length(double value) {
   if (value >= 1048576 && std::fmod(value, 262144) == 0) return exact_number(value / 1048576) + "M";
   if (value >= 1024 && std::fmod(value, 256) == 0) return exact_number(value / 1024) + "k";
   return exact_number(value);
+}
+
+std::string threads_text(std::int64_t threads) {
+  return fmt::format("{} thread{}", threads, threads == 1 ? "" : "s");
 }
 
 std::string tick_label(double value, Quantity quantity) {

@@ -1,6 +1,7 @@
 // Numbers and text as they stand in a report: the same bytes in any locale.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ std::string exact_number(double value);
 
 /// 512, 1k, 1.5k, 64k, 1M: lengths, where k is 1024 and only exact multiples of 1/4 k are shortened.
 std::string format_length(double value);
+
+/// "1 thread", "2 threads".
+std::string threads_text(std::int64_t threads);
 
 /// The label of a tick at `value` on an axis of this quantity and unit.
 std::string tick_label(double value, Quantity quantity);

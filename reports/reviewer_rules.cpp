@@ -240,8 +240,8 @@ Evidence setup_is_documented(const Dossier& dossier) {
     dirty = dirty || known(provenance, "build/dirty") != "false";
   }
   const bool readable = dossier.provenance.size() == dossier.runs;
-  std::string text =
-      fmt::format("{} runs; of {} facts of build, machine and environment ", dossier.runs, needed.size());
+  std::string text = fmt::format("{} run{}; of {} facts of build, machine and environment ", dossier.runs,
+                                 dossier.runs == 1 ? "" : "s", needed.size());
   text += missing.empty() ? "none is missing" : "missing: " + listed(missing);
   if (dirty) text += "; the checkout was not the commit's, or that is not known";
   if (!readable) text += "; the facts of some runs cannot be read";

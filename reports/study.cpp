@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "harness/core/error.hpp"
+#include "reports/format.hpp"
 
 namespace attest::reports {
 namespace {
@@ -141,7 +142,7 @@ std::string drop_tokens(const std::string& problem, const std::vector<std::strin
 std::string conditions(const Study& study, const View& view) {
   std::string text;
   if (study.many_inputs) text += ", inputs " + view.record->key.inputs;
-  if (study.many_threads) text += fmt::format(", {} threads", view.record->key.threads);
+  if (study.many_threads) text += ", " + threads_text(view.record->key.threads);
   if (study.many_backends) text += ", " + view.record->key.backend;
   return text;
 }

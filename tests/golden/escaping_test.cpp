@@ -64,6 +64,18 @@ std::string without_script(std::string html) {
 
 BOOST_AUTO_TEST_SUITE(escaping)
 
+BOOST_AUTO_TEST_CASE(numbers_round_before_their_digits_are_counted_and_have_no_sign_of_nothing) {
+  using Style = NumberFormat::Style;
+  BOOST_TEST(format_number(0.99999, {Style::significant, 3}) == "1.00");
+  BOOST_TEST(format_number(9.996, {Style::significant, 3}) == "10.0");
+  BOOST_TEST(format_number(-0.004, {Style::fixed, 2}) == "0.00");
+  BOOST_TEST(format_number(-0.006, {Style::fixed, 2}) == "-0.01");
+  BOOST_TEST(format_number(2.0, {Style::shortest, 0}) == "2");
+  BOOST_TEST(format_number(5.39, {Style::shortest, 0}) == "5.39");
+  BOOST_TEST(threads_text(1) == "1 thread");
+  BOOST_TEST(threads_text(2) == "2 threads");
+}
+
 BOOST_AUTO_TEST_CASE(html_holds_no_tag_that_a_name_brought) {
   const std::string html = without_script(emit_html(build_report(hostile_names()), {}).at("report.html"));
   for (const char* tag : {"<script", "<img", "<i>", "<b>|", "</td></table><"}) {
