@@ -25,13 +25,16 @@
     return collator.compare(left, right);
   };
 
+  // The last cell of a row ends in the line's end: its closing tag is left out.
+  const textOf = (element) => element.textContent.trim();
+
   const sort = (table, heads, column) => {
     const head = heads[column];
     const up = head.getAttribute("aria-sort") !== "ascending";
     for (const other of heads) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", up ? "ascending" : "descending");
     const body = table.tBodies[0];
-    const rows = [...body.rows].map((row) => [row.cells[column].textContent, row]);
+    const rows = [...body.rows].map((row) => [textOf(row.cells[column]), row]);
     // What is empty has no place in an order: last, both ways.
     rows.sort(([a], [b]) => (a === "" || b === "" ? (a === "") - (b === "") : up ? compare(a, b) : compare(b, a)));
     body.append(...rows.map(([, row]) => row));
@@ -47,7 +50,7 @@
     let shown = 0;
     for (const row of table.tBodies[0].rows) {
       const fits = words.every(([column, word]) => column < 0 ? row.textContent.toLowerCase().includes(word)
-        : row.cells[column].textContent.toLowerCase() === word);
+        : textOf(row.cells[column]).toLowerCase() === word);
       row.hidden = !fits;
       shown += fits ? 1 : 0;
     }

@@ -162,6 +162,45 @@ def check_tables(page, database):
         expect(got == sorted(key for key in keys if fits(*key)), f"the filter {words!r} shows {got}")
 
 
+def number(text):
+    """What a cell says as a number, by its unit; None for words."""
+    match = re.fullmatch(r"(-?[0-9.]+(?:e[-+]?[0-9]+)?) ?(ns|µs|ms|s|B|KiB|MiB|GiB|%|)", text)
+    sizes = {**UNITS, "B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "%": 1, "": 1}
+    return float(match.group(1)) * sizes[match.group(2)] if match else None
+
+
+def check_last_columns(page):
+    """Its cells' closing tags are left out, so the line's end is theirs too."""
+    tables = page.evaluate("document.querySelectorAll('.scroll > table').length")
+    sorted_by_number, filtered = 0, 0
+    for index in range(tables):
+        table = f"document.querySelectorAll('.scroll > table')[{index}]"
+        last = f"[...{table}.tBodies[0].rows].filter(row => !row.hidden).map(row => row.lastElementChild.textContent.trim())"
+        texts = page.evaluate(last)
+        page.evaluate(f"{table}.tHead.rows[0].lastElementChild.querySelector('button').click()")
+        name = page.evaluate(f"{table}.tHead.rows[0].lastElementChild.textContent")
+        after = page.evaluate(last)
+        expect(sorted(after) == sorted(texts), f"sorting by {name!r} keeps the rows")
+        full = [text for text in after if text]
+        expect(after == full + [""] * (len(after) - len(full)), f"what is empty comes last by {name!r}: {after}")
+        numbers = [number(text) for text in full]
+        if None not in numbers:
+            expect(numbers == sorted(numbers), f"the last column, {name!r}, sorts by what it means: {after}")
+            sorted_by_number += numbers != [number(text) for text in sorted(full)]
+        words = [text for text in full if " " not in text]
+        if not words or not page.evaluate(f"{table}.parentElement.previousElementSibling.className === 'filter'"):
+            continue
+        key = re.sub(r" \(.*|\s", "", name.lower().replace("\n", " "))
+        page.evaluate(f"""(() => {{ const input = {table}.parentElement.previousElementSibling.querySelector('input');
+            for (const text of [{json.dumps(key + "=" + words[0])}, '']) {{
+              input.value = text; input.dispatchEvent(new Event('input'));
+              if (text) window.kept = {last}; }} }})()""")
+        kept = page.evaluate("window.kept")
+        expect(kept == [text for text in after if text.lower() == words[0].lower()], f"{key}={words[0]} shows {kept}")
+        filtered += 1
+    expect(sorted_by_number >= 1 and filtered >= 2, f"last columns were sorted ({sorted_by_number}) and filtered ({filtered})")
+
+
 def visible(page, figure):
     """Names of the series of which something is to be seen."""
     return set(page.evaluate(f"""(() => {{ const figure = document.getElementById('{figure}').nextElementSibling;
@@ -269,6 +308,7 @@ def test_page(folder):
         check_summary(page, database)
         check_winner(page, database)
         check_tables(page, database)
+        check_last_columns(page)
         check_legend(page)
         check_sources(page, out, folder)
         check_looks(page, path)
