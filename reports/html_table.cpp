@@ -12,6 +12,8 @@ namespace {
 
 // More rows make a browser slow, and nobody reads them.
 constexpr std::size_t most_folded_rows = 2000;
+// More than these stay folded in print too.
+constexpr std::size_t most_printed_rows = 80;
 // From here on print needs smaller letters.
 constexpr std::size_t wide_columns = 10;
 // Longer texts get a column that is not a word wide.
@@ -82,8 +84,9 @@ std::string grid(const Table& table) {
 std::string html_table(const Table& table) {
   const std::string note = table.note.empty() ? "" : "<p class=\"note\">" + escape_html(table.note) + "</p>\n";
   if (table.collapsed) {
-    return fmt::format("<details id=\"{}\"><summary>{} ({} rows)</summary>\n{}{}</details>\n", escape_html(table.id),
-                       escape_html(table.title), table.rows.size(), note, grid(table));
+    return fmt::format("<details id=\"{}\"{}><summary>{} ({} rows)</summary>\n{}{}</details>\n", escape_html(table.id),
+                       table.rows.size() > most_printed_rows ? " class=\"long\"" : "", escape_html(table.title),
+                       table.rows.size(), note, grid(table));
   }
   return fmt::format("<h3 id=\"{}\">{}</h3>\n{}{}", escape_html(table.id), escape_html(table.title), note, grid(table));
 }

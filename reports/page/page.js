@@ -121,6 +121,17 @@
     source.prepend(button);
   }
 
+  // On paper nobody unfolds: what is short is printed, and what a person opened. For a browser without a rule for what is
+  // folded (page.css).
+  let unfolded = [];
+  addEventListener("beforeprint", () => {
+    unfolded = [...document.querySelectorAll("details:not(.long):not([open])")];
+    for (const one of unfolded) one.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const one of unfolded) one.open = false;
+  });
+
   // A link to what is folded opens it; one with a filter sets that too.
   const open = () => {
     const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));

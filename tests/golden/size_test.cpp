@@ -48,6 +48,8 @@ BOOST_AUTO_TEST_CASE(ten_thousand_cells_take_less_than_ten_seconds) {
   BOOST_TEST(seconds(end - start) < 10);
   BOOST_TEST(files.at("latex/main.tex").size() < 1000000U);  // long tables are files of their own
   BOOST_TEST(files.count("latex/tables/cells.tex") == 1U);
+  // And are not printed.
+  BOOST_TEST(files.at("report.html").find("<details id=\"cells\" class=\"long\">") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,6 +3,7 @@
 says, tables sort and filter, legends hide series, a figure's table, data and command are its own, and the page fits a phone,
 paper and the dark. The store holds every kind of verdict, and a reason that tries to be a script."""
 
+import base64
 import csv
 import json
 import pathlib
@@ -10,6 +11,7 @@ import re
 import shlex
 import sqlite3
 import statistics
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "harness"))
@@ -32,6 +34,7 @@ axes = { window = [8, 16] }
 """
 HOSTILE = "<script>document.title='owned'</script><img src=x onerror=document.title='owned'>"
 UNITS = {"ns": 1e-9, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+CELLS_HEAD = re.compile(r"kernel +backend +problem .*verdict .*outliers")  # of the folded table of every cell, in print
 PAPER = 703  # pixels of a sheet of A4 within its margins
 
 # (verdict, reason) by the place of a cell in the store; what is not named stays passed.
@@ -280,6 +283,9 @@ def check_looks(page, path):
             return [...svg.querySelectorAll('text')].filter(text => { const one = text.getBoundingClientRect();
               return one.left < box.left || one.right > box.right || one.top < box.top || one.bottom > box.bottom; })
               .map(text => text.textContent); })""")
+        hidden = page.evaluate("""[...document.querySelectorAll('.scroll')].filter(box => !box.closest('details:not([open])') && box.scrollWidth > box.clientWidth)
+            .map(box => [...box.querySelectorAll('th')].map(head => head.textContent.trim()))""")
+        expect(hidden == [], f"no table of those that are open hides a column: {hidden}")
         expect(clipped == [], f"no letters of a figure are cut off: {clipped}")
     page.open(path, 390, 844)
     expect(page.evaluate("document.documentElement.scrollWidth") <= 390, "a phone need not scroll sideways")
@@ -293,6 +299,30 @@ def check_looks(page, path):
     for name, width in page.evaluate("[...document.querySelectorAll('main table')].filter(table => !table.closest('details:not([open])'))"
                                      ".map(table => [table.closest('section').id || table.tHead.innerText, table.offsetWidth])"):
         expect(width <= PAPER, f"on paper {name} is {width} pixels wide")
+
+
+def printed(page, folder):
+    """The text of every page of paper, sheets so low that tables go on over several."""
+    data = page.call("Page.printToPDF", paperWidth=8.27, paperHeight=4)["data"]
+    (folder / "print.pdf").write_bytes(base64.b64decode(data))
+    return subprocess.run(["pdftotext", "-layout", folder / "print.pdf", "-"], check=True, capture_output=True,
+                          text=True).stdout.split("\f")
+
+
+def check_paper(page, path, folder):
+    for script in (True, False):
+        page.call("Emulation.setScriptExecutionDisabled", value=not script)
+        page.open(path)
+        heads = sum(bool(CELLS_HEAD.search(sheet)) for sheet in printed(page, folder))
+        expect(heads > 0, f"what is folded and short is printed, script {script}")
+        expect(heads > 1, f"and its head again where it goes on, script {script}: {heads}")
+        expect(not page.evaluate("document.querySelector('#cells').open"), "and is folded on the screen as before")
+    page.call("Emulation.setScriptExecutionDisabled", value=False)
+    page.open(path)
+    page.evaluate("document.querySelector('#cells').className = 'long'")
+    sheets = printed(page, folder)
+    expect(not any(map(CELLS_HEAD.search, sheets)), "what is long stays folded")
+    expect(any("too long to print" in sheet for sheet in sheets), "and says so")
 
 
 def test_page(folder):
@@ -312,6 +342,7 @@ def test_page(folder):
         check_legend(page)
         check_sources(page, out, folder)
         check_looks(page, path)
+        check_paper(page, path, folder)
         expect(page.evaluate("document.title") != "owned", "a reason in the store runs nothing")
         expect(page.messages == [], f"the console is silent: {page.messages}")
         expect(page.requests and set(page.requests) == {path.resolve().as_uri()}, f"nothing is asked for but the page: {page.requests}")
