@@ -8,7 +8,7 @@ build_packages=(
 )
 test_packages=(
   libboost-test-dev librapidcheck-dev python3 python3-numpy clang-format-14 chromium
-  latexmk texlive-latex-recommended texlive-pictures librsvg2-bin poppler-utils
+  latexmk texlive-latex-recommended texlive-pictures lmodern librsvg2-bin poppler-utils
 )
 
 # install_missing PACKAGE...: by apt, as root or through sudo, and says so first.

@@ -147,14 +147,16 @@ void check_compiles(const fs::path& folder, const std::string& document, double 
                               document + ".tex >latexmk.out 2>&1 </dev/null";
   const int status = std::system(command.c_str());
   BOOST_TEST(status == 0,
-             "latexmk fails (Debian packages latexmk, texlive-latex-recommended, texlive-pictures):\n"
+             "latexmk fails (Debian packages latexmk, texlive-latex-recommended, texlive-pictures, lmodern):\n"
                  << read_bytes(folder / "latexmk.out"));
   const std::string log = read_bytes(folder / (document + ".log"));
   BOOST_TEST(log.find("Output written on") != std::string::npos);
   const std::regex overfull(R"(Overfull \\[hv]box \(([0-9.]+)pt[^\n]*)");
   for (std::sregex_iterator match(log.begin(), log.end(), overfull), end; match != end; ++match)
     BOOST_TEST(std::stod((*match)[1]) <= most_over, match->str());
-  const std::regex warning(R"([^\n]*(Missing character|undefined|multiply defined|Float too large|Reference)[^\n]*)");
+  const std::regex warning(
+      R"([^\n]*(Missing character|undefined|multiply defined|Float too large|Reference|Font Warning|Package attest Warning|)"
+      R"(Font shape `O?T1/[^\n]*not available)[^\n]*)");
   for (std::sregex_iterator match(log.begin(), log.end(), warning), end; match != end; ++match)
     BOOST_TEST(false, match->str());
 }
@@ -197,6 +199,22 @@ BOOST_AUTO_TEST_CASE(a_paper_in_two_columns_takes_each_table_and_figure_by_itsel
     text += std::string("\\input{r/latex/") + name + "}\n";
   std::ofstream(folder.path() / "paper.tex") << text << "\\end{document}\n";
   check_compiles(folder.path(), "paper");
+}
+
+BOOST_AUTO_TEST_CASE(a_kernel_that_is_bold_is_set_in_a_face_that_is) {
+  const TemporaryFolder folder;
+  write_report(build_report(sample_sweep()), folder.path() / "r",
+               {.formats = {"latex"}, .gnuplot = "", .rsvg_convert = ""});
+  const std::string page = read_bytes(folder.path() / "r/latex/tables/winners.tex");
+  BOOST_TEST(page.find("\\attestbest{\\attestcode{") != std::string::npos);
+  std::ofstream(folder.path() / "r/latex/one.tex")
+      << "\\documentclass{article}\n\\usepackage{attest}\n\\begin{document}\n\\attestbest{\\attestcode{bold}} "
+         "\\attestcode{plain}\n\\end{document}\n";
+  check_compiles(folder.path() / "r/latex", "one");
+  const std::string fonts = output_of("pdffonts one.pdf", folder.path() / "r/latex");
+  BOOST_TEST(fonts.find("LMMonoLt10-Bold") != std::string::npos, fonts);
+  BOOST_TEST(fonts.find("CMTT10") != std::string::npos,
+             fonts);  // a paper's own face stays where there is nothing to show
 }
 
 /// Two kernels at three lengths of 35 problems: tables that are turned on a page, and go on over several.
