@@ -48,12 +48,15 @@ Canvas lay_out(const Figure& figure, const std::vector<Series>& entries) {
   return canvas;
 }
 
-std::string style_text(const LineStyle& style, double size) {
-  return fmt::format("lc rgb '{}' pt {} dt {} lw 1.8 ps {}", style.colour, style.mark, style.dash, exact_number(size));
+/// gnuplot takes no mark for what is a line alone.
+std::string style_text(const LineStyle& style) {
+  return fmt::format("lc rgb '{}' dt {} lw 1.8", style.colour, style.dash) +
+         (style.mark > 0 ? fmt::format(" pt {} ps 0.8", style.mark) : "");
 }
 
 std::string fill_text(const LineStyle& style) {
-  return fmt::format("fillcolor rgb '{}' fillstyle solid 0.85 border lc rgb '{}'", style.colour, style.colour);
+  return fmt::format("fillcolor rgb '{0}' fillstyle solid {1} border lc rgb '{0}'", style.colour,
+                     exact_number(fill_share(style.fill)));
 }
 
 std::string legend(const std::vector<Series>& entries, const Canvas& canvas, const std::vector<std::string>& kernels) {
@@ -71,8 +74,13 @@ std::string legend(const std::vector<Series>& entries, const Canvas& canvas, con
       text += fmt::format("set object {} rectangle from screen {},{:.5f} to screen {},{:.5f} {}\n", tag, across(x + 10),
                           (y - 6) / canvas.height, across(x + 34), (y + 6) / canvas.height, fill_text(style));
     } else if (entry.draw != Draw::marks) {
-      text += fmt::format("set arrow {} from screen {},{} to screen {},{} nohead lc rgb '{}' dt {} lw 1.8\n", tag,
-                          across(x), up, across(x + 34), up, style.colour, style.dash);
+      // gnuplot draws neighbours of one colour as one line, with one dash: nothing, in white, parts them.
+      const auto arrow = [&](int number, double end, const std::string& look) {
+        return fmt::format("set arrow {} from screen {},{} to screen {},{} nohead {}\n", number, across(x), up,
+                           across(end), up, look);
+      };
+      text += arrow(2 * tag - 1, x, "lc rgb '#ffffff' dt 1 lw 0.1") +
+              arrow(2 * tag, x + 34, fmt::format("lc rgb '{}' dt {} lw 1.8", style.colour, style.dash));
     }
     if (entry.draw != Draw::bars && style.mark > 0) {
       text += fmt::format("set label {} '' at screen {},{} point {}\n", 2 * tag - 1, across(x + 17), up,
@@ -131,7 +139,7 @@ std::string bar_labels(const Figure& figure, const Panel& panel, const AxisLayou
     const bool turned = upright || !word.is_value;
     text += fmt::format("set label {} {} at first {}, first {} {} font ',9' textcolor rgb '#333333' offset {}\n", tag++,
                         gnuplot_string(word.text), exact_number(word.x), exact_number(word.y),
-                        turned ? "left rotate by 90" : "center", turned ? "0,0.3" : "0,0.5");
+                        turned ? "left rotate by 90" : "center", turned ? "0,0.5" : "0,0.8");
   }
   return text;
 }
@@ -197,21 +205,24 @@ std::string panel_program(const Report& report, const Figure& figure, const Pane
     const LineStyle style = line_style(series, report.kernels);
     const bool is_bar = series.draw == Draw::bars;
     const std::string x_of = is_bar ? fmt::format("($1+({}))", exact_number(bars.shift(bar++))) : "1";
-    // On a bar, yerrorbars would draw a white disc behind the point that they belong to.
-    const std::string errors =
-        is_bar ? fmt::format(
-                     "{} index {} using {}:3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#333333' "
-                     "lw 1.2",
-                     data, index, x_of)
-               : fmt::format("{} index {} using 1:2:3:4 with yerrorbars lc rgb '{}' pt 0 lw 1.2", data, index,
-                             style.colour);
+    // On a bar, yerrorbars would draw a white disc behind the point that they belong to. Dark on white can be seen on
+    // any colour, black too.
+    const auto bar_errors = [&](const char* line) {
+      return fmt::format("{} index {} using {}:3:(0):($4-$3) with vectors heads size screen 0.003,90 {}", data, index,
+                         x_of, line);
+    };
     const bool intervals = std::any_of(series.points.begin(), series.points.end(),
                                        [](const Point& point) { return point.interval.has_value(); });
     // Bars would hide what is drawn before them, marks should not be hidden.
-    if (intervals && !is_bar) add(errors);
+    if (intervals && !is_bar) {
+      add(fmt::format("{} index {} using 1:2:3:4 with yerrorbars lc rgb '{}' pt 0 lw 1.2", data, index, style.colour));
+    }
     add(is_bar ? fmt::format("{} index {} using {}:2 with boxes {}", data, index, x_of, fill_text(style))
-               : fmt::format("{} index {} using 1:2 with {} {}", data, index, with_of(series), style_text(style, 0.8)));
-    if (intervals && is_bar) add(errors);
+               : fmt::format("{} index {} using 1:2 with {} {}", data, index, with_of(series), style_text(style)));
+    if (intervals && is_bar) {
+      add(bar_errors("lc rgb '#ffffff' lw 3.6"));
+      add(bar_errors("lc rgb '#222222' lw 1.2"));
+    }
     ++index;
   }
   text += clauses.empty() ? "plot NaN\n" : clauses + "\n";

@@ -75,8 +75,9 @@ Plot plot_of(const Report& report, const Figure& figure, const Panel& panel) {
 
 std::string classes_of(const Series& series, const Report& report) {
   const LineStyle style = line_style(series, report.kernels);
-  return style.colour_index < 0 ? fmt::format("reference d{}", style.dash)
-                                : fmt::format("c{} d{}", style.colour_index, style.dash);
+  return style.colour_index < 0      ? fmt::format("reference d{}", style.dash)
+         : series.draw == Draw::bars ? fmt::format("c{} f{}", style.colour_index, style.fill)
+                                     : fmt::format("c{} d{}", style.colour_index, style.dash);
 }
 
 /// The mark of the series at a place; a circle that is not seen, but can be pointed at, where it has none.
@@ -176,7 +177,7 @@ std::string line_text(const Plot& plot, const Series& series, int& words) {
 /// Bars from the foot of the panel, each with its interval and, upright, its value or what happened in place of one.
 std::string bars_text(const Plot& plot, const Series& series, double shift, const BarWord*& word) {
   const Bars bars = bars_of(plot.panel);
-  std::string text, intervals;
+  std::string text, intervals;  // with a casing, to be seen on bars of any colour
   for (const Point& point : series.points) {
     const double middle = plot.across(point.x + shift);
     if (point.y) {
@@ -187,11 +188,12 @@ std::string bars_text(const Plot& plot, const Series& series, double shift, cons
       if (point.interval) intervals += interval_at(plot, middle, *point.interval);
     }
     text += fmt::format("<text class=\"value\" transform=\"translate({} {})rotate(-90)\">{}{}</text>",
-                        place(middle + 3), place(plot.up(word->y) - 4), escape_html(word->text),
+                        place(middle + 3), place(plot.up(word->y) - 7), escape_html(word->text),
                         point.y ? "" : point_title(point, plot.figure));
     ++word;
   }
-  if (!intervals.empty()) text += "<path class=\"interval\" d=\"" + intervals + "\"/>";
+  if (!intervals.empty())
+    text += fmt::format("<path class=\"casing\" d=\"{0}\"/><path class=\"interval\" d=\"{0}\"/>", intervals);
   return text;
 }
 

@@ -66,7 +66,9 @@ std::string style_keys(const Series& series, const std::vector<std::string>& ker
   static constexpr std::array<const char*, 5> dashes = {"solid", "dashed", "dotted", "dash dot", "dash dot dot"};
   const LineStyle style = line_style(series, kernels);
   const std::string colour = latex_colour(style);
-  if (series.draw == Draw::bars) return fmt::format("{0},solid,fill={0}!85,mark=none", colour);
+  if (series.draw == Draw::bars) {
+    return fmt::format("{0},solid,fill={0}!{1:.0f}!white,mark=none", colour, 100 * fill_share(style.fill));
+  }
   const bool upside_down = style.mark == 10 || style.mark == 11;
   return fmt::format("{},{},mark={},mark options={{solid{}}}{}", colour,
                      dashes[static_cast<std::size_t>(style.dash - 1)], marks[static_cast<std::size_t>(style.mark)],

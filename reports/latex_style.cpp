@@ -34,8 +34,8 @@ std::string latex_style() {
   std::vector<LineStyle> styles;
   for (int i = 1; seen.insert(reference_style(i).colour).second; ++i)  // until the greys begin again
     styles.push_back(reference_style(i));
-  for (std::size_t i = 0; seen.insert(line_style(i).colour).second; ++i)  // until the palette begins again
-    styles.push_back(line_style(i));
+  for (const std::string& colour : palette())
+    styles.push_back(LineStyle{.colour = colour});
   for (const LineStyle& style : styles) {
     std::string digits;
     for (const char digit : style.colour.substr(1))

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "harness/core/error.hpp"
 #include "harness/core/problem.hpp"
@@ -91,6 +92,9 @@ BOOST_AUTO_TEST_CASE(rates_stand_in_panels_by_head_dim_and_mask_with_a_word_for_
   BOOST_TEST(lost.x == 2);
   const std::string program = emit_figure_sources(report).at("figures/rate_bars.gp");
   BOOST_TEST(program.find("'oom'") != std::string::npos);
+  // Intervals are dark on white, on bars of any colour.
+  BOOST_TEST(program.find("vectors heads size screen 0.003,90 lc rgb '#ffffff' lw 3.6, ") != std::string::npos);
+  BOOST_TEST(program.find("vectors heads size screen 0.003,90 lc rgb '#222222' lw 1.2") != std::string::npos);
   BOOST_TEST(program.find("'107'") != std::string::npos);  // GFLOP/s of the naive kernel at 1k, above its bar
 }
 
@@ -119,6 +123,26 @@ BOOST_AUTO_TEST_CASE(the_command_of_a_speedup_runs_its_base_again) {
   BOOST_TEST_REQUIRE(speedup != nullptr);
   BOOST_TEST(speedup->filter.find("standard/cpu_naive") != std::string::npos);
   BOOST_TEST(speedup->filter.find("flash2/cpu_tiled") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(no_two_lines_of_a_legend_that_follow_each_other_have_one_colour) {
+  // gnuplot would draw them as one, with one dash. Two kernels of one variant have one colour.
+  ReportInput input = small_sweep();
+  for (CellRecord& cell : input.cells) {
+    if (cell.key.kernel == "flash2/cpu_tiled") cell.key.kernel = "standard/cpu_blas";
+  }
+  const std::string program = emit_figure_sources(build_report(input)).at("figures/time_over_length.gp");
+  std::istringstream lines(program);
+  std::string before;
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("set arrow", 0) != 0) continue;
+    const std::string colour = line.substr(line.find("rgb '") + 5, 7);
+    BOOST_TEST(colour != before, line);
+    before = colour;
+    count += colour == "#000000" ? 1 : 0;
+  }
+  BOOST_TEST(count == 2U);
 }
 
 BOOST_AUTO_TEST_CASE(a_rate_beyond_a_tera_is_written_so) {

@@ -278,6 +278,12 @@ def check_looks(page, path):
         expect((ground < 0.05) == dark and (ink > ground) == dark, f"the page is {'dark' if dark else 'light'}: {colors}")
         ratios = [(max(panel, one) + 0.05) / (min(panel, one) + 0.05) for one in series]
         expect(len(set(colors[3:])) == 7 and min(ratios) > 2, f"every series stands out: {ratios}")
+        bars = page.evaluate("""[...document.querySelectorAll('.panels .s')].filter(one => one.querySelector('.bar') && one.querySelector('.interval'))
+            .map(one => [getComputedStyle(one).color, ...['.casing', '.interval'].map(name => getComputedStyle(one.querySelector(name)))
+              .flatMap(style => [style.stroke, parseFloat(style.strokeWidth)])])""")
+        for colour, casing, wide, line, narrow in bars:
+            expect(wide > narrow and abs(luminance(casing) - luminance(line)) > 0.5, f"an interval shows on a bar of {colour}")
+        expect(len(bars) >= 2, f"there are bars with intervals: {bars}")
         clipped = page.evaluate("""[...document.querySelectorAll('.panels svg')].flatMap(svg => {
             const box = svg.getBoundingClientRect();
             return [...svg.querySelectorAll('text')].filter(text => { const one = text.getBoundingClientRect();

@@ -10,7 +10,11 @@
 #include <locale>
 #include <map>
 #include <set>
+#include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "harness/core/error.hpp"
 #include "reports/build.hpp"
@@ -211,16 +215,73 @@ BOOST_AUTO_TEST_CASE(a_folder_that_cannot_be_made_is_an_error_of_the_disk) {
                         [](const Error& error) { return error.code() == ExitCode::storage; });
 }
 
-BOOST_AUTO_TEST_CASE(twenty_kernels_differ_by_colour_with_mark_and_by_colour_with_dash) {
-  std::set<std::pair<std::string, int>> marks;
-  std::set<std::pair<std::string, int>> dashes;
-  for (std::size_t i = 0; i < 20; ++i) {
-    const reports::LineStyle style = reports::line_style(i);
-    marks.emplace(style.colour, style.mark);
-    dashes.emplace(style.colour, style.dash);
+/// Those that variants/ has.
+const std::vector<std::string> all_kernels = {"cross/cpu_tiled",
+                                              "cross/cuda_mma",
+                                              "flash2/cpu_split_kv",
+                                              "flash2/cpu_tiled",
+                                              "flash2/cuda_mma",
+                                              "flash2/cuda_split_kv",
+                                              "flash2/cuda_tiled",
+                                              "gqa/cpu_decode",
+                                              "gqa/cpu_packed",
+                                              "gqa/cuda_decode",
+                                              "gqa/cuda_packed",
+                                              "linear/cpu_chunked",
+                                              "linear/cpu_full",
+                                              "linear/cpu_recurrent",
+                                              "linear/cuda_chunked",
+                                              "multihead/cpu",
+                                              "multihead/cuda",
+                                              "sliding_window/cpu_banded",
+                                              "sliding_window/cuda_banded",
+                                              "standard/cpu_blas",
+                                              "standard/cpu_naive",
+                                              "standard/cuda_naive"};
+
+BOOST_AUTO_TEST_CASE(a_kernel_looks_the_same_whatever_else_a_report_holds) {
+  for (const std::string& kernel : all_kernels) {
+    const reports::LineStyle alone = reports::line_style(kernel, {kernel});
+    const reports::LineStyle among = reports::line_style(kernel, all_kernels);
+    BOOST_TEST(alone.colour == among.colour, kernel);
+    BOOST_TEST(alone.mark == among.mark, kernel);
+    BOOST_TEST(alone.dash == among.dash, kernel);
   }
-  BOOST_TEST(marks.size() == 20U);
-  BOOST_TEST(dashes.size() == 20U);
+}
+
+BOOST_AUTO_TEST_CASE(the_variant_is_the_colour_and_kernels_of_a_variant_differ_in_all_else) {
+  std::map<std::string, std::string> colours;
+  std::set<std::pair<std::string, int>> marks;
+  std::set<std::tuple<std::string, std::string, int>> dashes, fills;
+  for (const std::string& kernel : all_kernels) {
+    const reports::LineStyle style = reports::line_style(kernel, all_kernels);
+    const std::string backend = kernel.find("/cpu") != std::string::npos ? "cpu" : "cuda";
+    const auto [place, is_new] = colours.emplace(kernel.substr(0, kernel.find('/')), style.colour);
+    BOOST_TEST((is_new || place->second == style.colour), kernel);
+    BOOST_TEST(marks.emplace(style.colour, style.mark).second, kernel);
+    BOOST_TEST(dashes.emplace(backend, style.colour, style.dash).second, kernel);
+    BOOST_TEST(fills.emplace(backend, style.colour, style.fill).second, kernel);
+  }
+  std::set<std::string> different;
+  for (const auto& [variant, colour] : colours)
+    different.insert(colour);
+  BOOST_TEST(different.size() == 7U);
+}
+
+BOOST_AUTO_TEST_CASE(kernels_of_unknown_names_are_told_apart) {
+  std::vector<std::string> one_variant = all_kernels, many_variants = all_kernels;
+  for (int i = 0; i < 15; ++i) {
+    one_variant.push_back("mine/cpu_" + std::to_string(i));
+    many_variants.push_back("mine" + std::to_string(i) + "/cpu_tiled");
+  }
+  for (std::vector<std::string> kernels : {one_variant, many_variants}) {
+    std::sort(kernels.begin(), kernels.end());
+    std::set<std::tuple<std::string, int, int>> styles;
+    for (const std::string& kernel : kernels) {
+      const reports::LineStyle style = reports::line_style(kernel, kernels);
+      BOOST_TEST(styles.emplace(style.colour, style.mark, style.dash).second, kernel);
+    }
+  }
 }
 
 BOOST_AUTO_TEST_SUITE_END()
