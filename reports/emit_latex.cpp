@@ -67,9 +67,12 @@ Files emit_latex(const Report& report, const RenderedFigures& figures) {
       } else {
         const auto& table = std::get<Table>(block);
         if (table.rows.empty()) continue;
-        files["latex/tables/" + table.id + ".tex"] = latex_table(table);
+        const std::string set = latex_table(table);
+        files["latex/tables/" + table.id + ".tex"] = set;
         if (!is_too_long(table)) {
-          text += "\\input{tables/" + table.id + "}\n";
+          // What follows a turned table fills the page before it.
+          const bool turned = set.rfind("\\begin{attestlandscape}", 0) == 0;
+          text += fmt::format("{}{{tables/{}}}\n", turned ? "\\attestafterpage" : "\\input", table.id);
           continue;
         }
         if (csv.empty()) csv = emit_csv(report, figures);

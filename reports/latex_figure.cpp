@@ -52,8 +52,8 @@ Grid grid_of(const Figure& figure) {
   Grid grid;
   if (columns == 1) grid = {.columns = 1, .pitch = 16, .width = 12, .height = 6.6};
   if (columns == 2) grid = {.columns = 2, .pitch = 8.3, .width = 6.5, .height = 4.9};
-  // Of two rows, two figures fill a page.
-  if (columns == 3) grid = {.columns = 3, .pitch = 5.55, .width = 3.85, .height = figure.panels.size() > 3 ? 2.6 : 3.9};
+  // Of two rows, two figures and a heading fill a page.
+  if (columns == 3) grid = {.columns = 3, .pitch = 5.55, .width = 3.85, .height = figure.panels.size() > 3 ? 2.4 : 3.9};
   grid.rise = grid.height + 1.3 + 0.36 * title_lines(figure, grid.width);
   return grid;
 }

@@ -47,6 +47,22 @@ long open_braces(const std::string& text) {
   return depth;
 }
 
+/// Two kernels at three lengths of 35 problems: tables that are turned on a page, and go on over several.
+ReportInput long_tables() {
+  ReportInput input;
+  for (int heads = 1; heads <= 35; ++heads) {
+    for (const int length : {256, 512, 1024}) {
+      for (const auto& [kernel, factor] :
+           {std::pair{"standard/cpu_naive", 4e-6}, std::pair{"flash2/cpu_tiled", 1e-6}}) {
+        input.cells.push_back(
+            timed_cell(kernel, "b1 hq" + std::to_string(heads) + " sq" + std::to_string(length) + " d64 f32 causal",
+                       factor * heads * length));
+      }
+    }
+  }
+  return input;
+}
+
 BOOST_AUTO_TEST_SUITE(latex)
 
 BOOST_AUTO_TEST_CASE(every_character_that_tex_gives_a_meaning_is_replaced) {
@@ -125,6 +141,23 @@ BOOST_AUTO_TEST_CASE(a_table_of_many_rows_is_a_file_of_its_own_and_the_page_name
              std::string::npos);
   BOOST_TEST(files.count("latex/tables/cells.tex") == 1U);
   BOOST_TEST(files.at("latex/data/cells.csv") == emit_csv(build_report(input), {}).at("csv/cells.csv"));
+}
+
+BOOST_AUTO_TEST_CASE(a_turned_table_waits_for_the_next_page_and_what_follows_it_fills_this_one) {
+  const reports::Files files = emit_latex(build_report(long_tables()), {});
+  const std::string& page = files.at("latex/main.tex");
+  std::size_t turned = 0, upright = 0;
+  for (const auto& [name, text] : files) {
+    if (name.rfind("latex/tables/", 0) != 0) continue;
+    const bool is_turned = text.rfind("\\begin{attestlandscape}", 0) == 0;
+    const std::string place = "{" + name.substr(6, name.size() - 10) + "}";
+    if (page.find(place) == std::string::npos) continue;  // too long for the page
+    BOOST_TEST((page.find("\\attestafterpage" + place) != std::string::npos) == is_turned, name);
+    BOOST_TEST((page.find("\\input" + place) != std::string::npos) == !is_turned, name);
+    ++(is_turned ? turned : upright);
+  }
+  BOOST_TEST(turned >= 1U);
+  BOOST_TEST(upright >= 1U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()
@@ -217,27 +250,14 @@ BOOST_AUTO_TEST_CASE(a_kernel_that_is_bold_is_set_in_a_face_that_is) {
              fonts);  // a paper's own face stays where there is nothing to show
 }
 
-/// Two kernels at three lengths of 35 problems: tables that are turned on a page, and go on over several.
-ReportInput long_tables() {
-  ReportInput input;
-  for (int heads = 1; heads <= 35; ++heads) {
-    for (const int length : {256, 512, 1024}) {
-      for (const auto& [kernel, factor] :
-           {std::pair{"standard/cpu_naive", 4e-6}, std::pair{"flash2/cpu_tiled", 1e-6}}) {
-        input.cells.push_back(
-            timed_cell(kernel, "b1 hq" + std::to_string(heads) + " sq" + std::to_string(length) + " d64 f32 causal",
-                       factor * heads * length));
-      }
-    }
-  }
-  return input;
-}
-
 BOOST_AUTO_TEST_CASE(a_long_table_in_a_paper_goes_on_over_pages_in_letters_that_can_be_read) {
   const TemporaryFolder folder;
   write_report(build_report(long_tables()), folder.path() / "r",
                {.formats = {"latex"}, .gnuplot = "", .rsvg_convert = ""});
   const fs::path latex = folder.path() / "r/latex";
+  check_compiles(latex, "main");  // turned tables wait for the next page
+  BOOST_TEST(output_of("pdftotext main.pdf /dev/stdout", latex).find("Which kernel for which length") !=
+             std::string::npos);
   for (const std::string table : {"exponents", "cells"}) {
     for (const std::string option : {"", "[twocolumn]"}) {
       std::ofstream(latex / "paper.tex")
