@@ -13,11 +13,13 @@ set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
 set multiplot
 
-set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
-set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set arrow 1 from screen 0.02791,0.96078 to screen 0.02791,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 2 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 4 lw 1.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 12 ps 0.8
 set label 2 'flash2/cuda_mma' at screen 0.07558,0.96078 left
-set arrow 2 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#e69f00' dt 1 lw 1.8
-set label 3 '' at screen 0.52442,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set arrow 3 from screen 0.50465,0.96078 to screen 0.50465,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 4 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#000000' dt 1 lw 1.8
+set label 3 '' at screen 0.52442,0.96078 point lc rgb '#000000' pt 6 ps 0.8
 set label 4 'standard/cuda_naive' at screen 0.55233,0.96078 left
 
 set lmargin at screen 0.11395
@@ -30,8 +32,8 @@ set yrange [0.0002072971188:0.002732708237]
 set xtics ('128' 128, '256' 256, '512' 512, '1k' 1024)
 set ytics ('5e-04' 0.0005, '0.001' 0.001, '0.002' 0.002)
 set label 2005 'RMSE' at screen 0.01628,0.49020 center rotate by 90
-plot 'rmse_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
-     'rmse_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
+plot 'rmse_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' dt 4 lw 1.8 pt 12 ps 0.8, \
+     'rmse_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#000000' dt 1 lw 1.8 pt 6 ps 0.8
 unset label
 
 unset multiplot

@@ -13,13 +13,16 @@ set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
 set multiplot
 
-set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
-set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set arrow 1 from screen 0.02791,0.96078 to screen 0.02791,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 2 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 3 lw 1.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 3 ps 0.8
 set label 2 'comma,"q"/a\b' at screen 0.07558,0.96078 left
-set arrow 2 from screen 0.34574,0.96078 to screen 0.38527,0.96078 nohead lc rgb '#e69f00' dt 1 lw 1.8
-set label 3 '' at screen 0.36550,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set arrow 3 from screen 0.34574,0.96078 to screen 0.34574,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 4 from screen 0.34574,0.96078 to screen 0.38527,0.96078 nohead lc rgb '#cc79a7' dt 4 lw 1.8
+set label 3 '' at screen 0.36550,0.96078 point lc rgb '#cc79a7' pt 5 ps 0.8
 set label 4 'it''s/<b>|_*`$(x)' at screen 0.39341,0.96078 left
-set arrow 3 from screen 0.66357,0.96078 to screen 0.70310,0.96078 nohead lc rgb '#777777' dt 1 lw 1.8
+set arrow 5 from screen 0.66357,0.96078 to screen 0.66357,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 6 from screen 0.66357,0.96078 to screen 0.70310,0.96078 nohead lc rgb '#777777' dt 1 lw 1.8
 set label 6 'the limit' at screen 0.71124,0.96078 left
 
 set lmargin at screen 0.11395
@@ -32,9 +35,9 @@ set yrange [0.04529010668:1.148153621]
 set xtics ('128' 128, '256' 256)
 set ytics ('0.05' 0.05, '0.1' 0.1, '0.2' 0.2, '0.5' 0.5, '1' 1)
 set label 2007 'error / bound (1 is the limit)' at screen 0.01628,0.49020 center rotate by 90
-plot 'bound_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
-     'bound_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8, \
-     'bound_over_length.tsv' index 2 using 1:2 with lines lc rgb '#777777' pt 0 dt 1 lw 1.8 ps 0.8
+plot 'bound_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' dt 3 lw 1.8 pt 3 ps 0.8, \
+     'bound_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#cc79a7' dt 4 lw 1.8 pt 5 ps 0.8, \
+     'bound_over_length.tsv' index 2 using 1:2 with lines lc rgb '#777777' dt 1 lw 1.8
 unset label
 
 unset multiplot

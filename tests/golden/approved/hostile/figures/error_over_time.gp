@@ -13,9 +13,9 @@ set logscale y 10
 set xlabel 'time (median)' offset 0,0.4
 set multiplot
 
-set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 3 ps 0.8
 set label 2 'comma,"q"/a\b' at screen 0.07558,0.96078 left
-set label 3 '' at screen 0.52442,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set label 3 '' at screen 0.52442,0.96078 point lc rgb '#cc79a7' pt 5 ps 0.8
 set label 4 'it''s/<b>|_*`$(x)' at screen 0.55233,0.96078 left
 
 set lmargin at screen 0.11395
@@ -28,8 +28,8 @@ set yrange [6.824203563e-09:8.996052332e-08]
 set xtics ('100 µs' 0.0001, '200 µs' 0.0002, '500 µs' 0.0005, '1 ms' 0.001)
 set ytics ('1e-08' 1e-08, '2e-08' 2e-08, '5e-08' 5e-08)
 set label 2005 'RMSE' at screen 0.01628,0.49020 center rotate by 90
-plot 'error_over_time.tsv' index 0 using 1:2 with points lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
-     'error_over_time.tsv' index 1 using 1:2 with points lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
+plot 'error_over_time.tsv' index 0 using 1:2 with points lc rgb '#0072b2' dt 3 lw 1.8 pt 3 ps 0.8, \
+     'error_over_time.tsv' index 1 using 1:2 with points lc rgb '#cc79a7' dt 4 lw 1.8 pt 5 ps 0.8
 unset label
 
 unset multiplot

@@ -11,7 +11,7 @@ unset key
 set xlabel '' offset 0,0.4
 set multiplot
 
-set object 1 rectangle from screen 0.03953,0.94608 to screen 0.06744,0.97549 fillcolor rgb '#009e73' fillstyle solid 0.85 border lc rgb '#009e73'
+set object 1 rectangle from screen 0.03953,0.94608 to screen 0.06744,0.97549 fillcolor rgb '#0072b2' fillstyle solid 0.85 border lc rgb '#0072b2'
 set label 2 'as it is' at screen 0.07558,0.96078 left
 set object 2 rectangle from screen 0.51628,0.94608 to screen 0.54419,0.97549 fillcolor rgb '#777777' fillstyle solid 0.85 border lc rgb '#777777'
 set label 4 'as MHA' at screen 0.55233,0.96078 left
@@ -26,10 +26,10 @@ set yrange [0:0.0047203125]
 set xtics ('<img src=x onerror=y>' 0)
 set ytics ('0' 0, '5e-04' 0.0005, '0.001' 0.001, '0.0015' 0.0015, '0.002' 0.002, '0.0025' 0.0025, '0.003' 0.003, '0.0035' 0.0035, '0.004' 0.004)
 set label 2005 'KV cache a token (KiB)' at screen 0.01628,0.49020 center rotate by 90
-set label 1005 '0.00391' at first -0.21, first 0.00390625 center font ',9' textcolor rgb '#333333' offset 0,0.5
-set label 1006 '0.00391' at first 0.21, first 0.00390625 center font ',9' textcolor rgb '#333333' offset 0,0.5
+set label 1005 '0.00391' at first -0.21, first 0.00390625 center font ',9' textcolor rgb '#333333' offset 0,0.8
+set label 1006 '0.00391' at first 0.21, first 0.00390625 center font ',9' textcolor rgb '#333333' offset 0,0.8
 set boxwidth 0.42
-plot 'kv_cache_by_model.tsv' index 0 using ($1+(-0.21)):2 with boxes fillcolor rgb '#009e73' fillstyle solid 0.85 border lc rgb '#009e73', \
+plot 'kv_cache_by_model.tsv' index 0 using ($1+(-0.21)):2 with boxes fillcolor rgb '#0072b2' fillstyle solid 0.85 border lc rgb '#0072b2', \
      'kv_cache_by_model.tsv' index 1 using ($1+(0.21)):2 with boxes fillcolor rgb '#777777' fillstyle solid 0.85 border lc rgb '#777777'
 unset label
 

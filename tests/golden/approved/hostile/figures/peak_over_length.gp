@@ -12,11 +12,13 @@ set logscale x 2
 set xlabel 'sequence length' offset 0,0.4
 set multiplot
 
-set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
-set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set arrow 1 from screen 0.02791,0.96078 to screen 0.02791,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 2 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 3 lw 1.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 3 ps 0.8
 set label 2 'comma,"q"/a\b' at screen 0.07558,0.96078 left
-set arrow 2 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#e69f00' dt 1 lw 1.8
-set label 3 '' at screen 0.52442,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set arrow 3 from screen 0.50465,0.96078 to screen 0.50465,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 4 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#cc79a7' dt 4 lw 1.8
+set label 3 '' at screen 0.52442,0.96078 point lc rgb '#cc79a7' pt 5 ps 0.8
 set label 4 'it''s/<b>|_*`$(x)' at screen 0.55233,0.96078 left
 
 set lmargin at screen 0.11395
@@ -29,8 +31,8 @@ set yrange [0:126.3057455]
 set xtics ('128' 128, '256' 256)
 set ytics ('0' 0, '20' 20, '40' 40, '60' 60, '80' 80, '100' 100, '120' 120)
 set label 2005 'share of peak (%)' at screen 0.01628,0.49020 center rotate by 90
-plot 'peak_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
-     'peak_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
+plot 'peak_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' dt 3 lw 1.8 pt 3 ps 0.8, \
+     'peak_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#cc79a7' dt 4 lw 1.8 pt 5 ps 0.8
 unset label
 
 unset multiplot

@@ -13,7 +13,7 @@ set multiplot
 
 set object 1 rectangle from screen 0.03953,0.94608 to screen 0.06744,0.97549 fillcolor rgb '#0072b2' fillstyle solid 0.85 border lc rgb '#0072b2'
 set label 2 'comma,"q"/a\b' at screen 0.07558,0.96078 left
-set object 2 rectangle from screen 0.51628,0.94608 to screen 0.54419,0.97549 fillcolor rgb '#e69f00' fillstyle solid 0.85 border lc rgb '#e69f00'
+set object 2 rectangle from screen 0.51628,0.94608 to screen 0.54419,0.97549 fillcolor rgb '#cc79a7' fillstyle solid 0.3 border lc rgb '#cc79a7'
 set label 4 'it''s/<b>|_*`$(x)' at screen 0.55233,0.96078 left
 
 set lmargin at screen 0.11395
@@ -26,15 +26,17 @@ set yrange [0:159.9872776]
 set xtics ('128' 0, '256' 1)
 set ytics ('0' 0, '20' 20, '40' 40, '60' 60, '80' 80, '100' 100, '120' 120, '140' 140)
 set label 2005 'rate (GFLOP/s)' at screen 0.01628,0.49020 center rotate by 90
-set label 1005 '32.8' at first -0.21, first 33.0989899 center font ',9' textcolor rgb '#333333' offset 0,0.5
-set label 1006 '65.5' at first 0.79, first 66.1979798 center font ',9' textcolor rgb '#333333' offset 0,0.5
-set label 1007 '65.5' at first 0.21, first 66.1979798 center font ',9' textcolor rgb '#333333' offset 0,0.5
-set label 1008 '131' at first 1.21, first 132.3959596 center font ',9' textcolor rgb '#333333' offset 0,0.5
+set label 1005 '32.8' at first -0.21, first 33.0989899 center font ',9' textcolor rgb '#333333' offset 0,0.8
+set label 1006 '65.5' at first 0.79, first 66.1979798 center font ',9' textcolor rgb '#333333' offset 0,0.8
+set label 1007 '65.5' at first 0.21, first 66.1979798 center font ',9' textcolor rgb '#333333' offset 0,0.8
+set label 1008 '131' at first 1.21, first 132.3959596 center font ',9' textcolor rgb '#333333' offset 0,0.8
 set boxwidth 0.42
 plot 'rate_bars.tsv' index 0 using ($1+(-0.21)):2 with boxes fillcolor rgb '#0072b2' fillstyle solid 0.85 border lc rgb '#0072b2', \
-     'rate_bars.tsv' index 0 using ($1+(-0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#333333' lw 1.2, \
-     'rate_bars.tsv' index 1 using ($1+(0.21)):2 with boxes fillcolor rgb '#e69f00' fillstyle solid 0.85 border lc rgb '#e69f00', \
-     'rate_bars.tsv' index 1 using ($1+(0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#333333' lw 1.2
+     'rate_bars.tsv' index 0 using ($1+(-0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#ffffff' lw 3.6, \
+     'rate_bars.tsv' index 0 using ($1+(-0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#222222' lw 1.2, \
+     'rate_bars.tsv' index 1 using ($1+(0.21)):2 with boxes fillcolor rgb '#cc79a7' fillstyle solid 0.3 border lc rgb '#cc79a7', \
+     'rate_bars.tsv' index 1 using ($1+(0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#ffffff' lw 3.6, \
+     'rate_bars.tsv' index 1 using ($1+(0.21)):3:(0):($4-$3) with vectors heads size screen 0.003,90 lc rgb '#222222' lw 1.2
 unset label
 
 unset multiplot

@@ -13,11 +13,13 @@ set logscale y 10
 set xlabel 'sequence length' offset 0,0.4
 set multiplot
 
-set arrow 1 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
-set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 7 ps 0.8
+set arrow 1 from screen 0.02791,0.96078 to screen 0.02791,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 2 from screen 0.02791,0.96078 to screen 0.06744,0.96078 nohead lc rgb '#0072b2' dt 1 lw 1.8
+set label 1 '' at screen 0.04767,0.96078 point lc rgb '#0072b2' pt 5 ps 0.8
 set label 2 'flash2/cpu_tiled' at screen 0.07558,0.96078 left
-set arrow 2 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#e69f00' dt 1 lw 1.8
-set label 3 '' at screen 0.52442,0.96078 point lc rgb '#e69f00' pt 5 ps 0.8
+set arrow 3 from screen 0.50465,0.96078 to screen 0.50465,0.96078 nohead lc rgb '#ffffff' dt 1 lw 0.1
+set arrow 4 from screen 0.50465,0.96078 to screen 0.54419,0.96078 nohead lc rgb '#000000' dt 1 lw 1.8
+set label 3 '' at screen 0.52442,0.96078 point lc rgb '#000000' pt 7 ps 0.8
 set label 4 'standard/cpu_naive' at screen 0.55233,0.96078 left
 
 set lmargin at screen 0.11395
@@ -30,11 +32,11 @@ set yrange [41.53365754:664.8156784]
 set xtics ('128' 128, '256' 256, '512' 512, '1k' 1024)
 set ytics ('50' 50, '100' 100, '200' 200, '500' 500)
 set label 2005 'rate (GFLOP/s)' at screen 0.01628,0.49020 center rotate by 90
-set label 5 'failed' at first 1024, graph 0.965 right font ',10' textcolor rgb '#444444' point lc rgb '#e69f00' pt 5 ps 0.6 offset -1.1,0
+set label 5 'failed' at first 1024, graph 0.965 right font ',10' textcolor rgb '#444444' point lc rgb '#000000' pt 7 ps 0.6 offset -1.1,0
 plot 'rate_over_length.tsv' index 0 using 1:2:3:4 with yerrorbars lc rgb '#0072b2' pt 0 lw 1.2, \
-     'rate_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' pt 7 dt 1 lw 1.8 ps 0.8, \
-     'rate_over_length.tsv' index 1 using 1:2:3:4 with yerrorbars lc rgb '#e69f00' pt 0 lw 1.2, \
-     'rate_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#e69f00' pt 5 dt 1 lw 1.8 ps 0.8
+     'rate_over_length.tsv' index 0 using 1:2 with linespoints lc rgb '#0072b2' dt 1 lw 1.8 pt 5 ps 0.8, \
+     'rate_over_length.tsv' index 1 using 1:2:3:4 with yerrorbars lc rgb '#000000' pt 0 lw 1.2, \
+     'rate_over_length.tsv' index 1 using 1:2 with linespoints lc rgb '#000000' dt 1 lw 1.8 pt 7 ps 0.8
 unset label
 
 unset multiplot
