@@ -76,7 +76,7 @@ Status agreement(double published, double ours) {
   if (side(published) == 0 && side(ours) == 0) return {"both level", Tone::good};
   if (side(published) == side(ours)) {
     const std::string share = format_number(ours / published, {NumberFormat::Style::significant, 2});
-    return {fmt::format("same direction, {} of theirs", share), Tone::neutral};
+    return {fmt::format("same direction, {} times theirs", share), Tone::neutral};
   }
   return side(ours) == 0 ? Status{"level here", Tone::neutral} : Status{"other direction", Tone::warning};
 }

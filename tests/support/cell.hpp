@@ -41,6 +41,12 @@ struct Cell {
   }
   Cell(const Cell&) = delete;
 
+  /// Runs again on inputs that the test has changed.
+  void run_on_changed_inputs() {
+    seal = InputSeal(inputs);
+    execution->run();
+  }
+
   /// Every row against the oracle, some rows against the known defects (rule M) unless left out, and the first finding
   /// of the emulator's checks as a failure.
   Verification judge(bool matches_defects = true) {

@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_group_gives_the_bits_of_key_heads_repeated_for_each_query
         }
       }
     }
-    many.execution->run();
+    many.run_on_changed_inputs();
     const attest::Verification verification = many.judge();
     BOOST_CHECK_MESSAGE(verification.verdict.has_passed(), verification.verdict.reason);
     if (decodes) continue;  // there the chunks follow from the number of key heads
