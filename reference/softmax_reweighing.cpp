@@ -19,6 +19,7 @@ struct Row {
   const RowReading& reading;
   const RowScores& scores;
   const TileMaxima& tiles;
+  const Arithmetic& arithmetic;
 
   std::size_t size() const { return scores.key.size(); }
   double bias(std::size_t j) const { return scores.score[j] - capped_score(inputs.problem, scores.scaled[j]); }
@@ -135,6 +136,29 @@ Reweighing weights_in_e4m3(const Row& row) {
   return of_weights(row, false, [&](std::size_t j) { return in_tile(row, j, rounded_to_bits, 4); });
 }
 
+// What a right kernel makes of the weights that stores scores and weights as it declares: no defect.
+Reweighing rounded_as_declared(const Row& row) {
+  const Arithmetic& arithmetic = row.arithmetic;
+  const auto bits = [](double roundoff) { return static_cast<int>(-std::log2(roundoff)); };
+  const auto stored_score = [&](std::size_t j) {
+    return arithmetic.score > 0.0 ? rounded_to_bits(row.scores.score[j], bits(arithmetic.score)) : row.scores.score[j];
+  };
+  Reweighing result = of_scores(row, stored_score);
+  double greatest = stored_score(0);
+  for (std::size_t j = 0; j < row.size(); ++j)
+    greatest = std::max(greatest, stored_score(j));
+  for (std::size_t j = 0; arithmetic.weight > 0.0 && j < row.size(); ++j) {
+    // Relative to the maximum that the tile knows, or to the sum; with dropout's multiplier.
+    const double known = arithmetic.score > 0.0 ? greatest : row.tiles.greatest[j];
+    const double rescale = arithmetic.score > 0.0 ? 1.0 : row.tiles.rescale[j];
+    const double unit = arithmetic.weights_normalised ? result.sum : rescale;
+    const double weight = arithmetic.weights_normalised ? result.weight[j] / unit
+                                                        : std::exp(stored_score(j) - known) * row.scores.multiplier[j];
+    result.weight[j] = rounded_to_bits(weight, bits(arithmetic.weight)) * unit;
+  }
+  return result;
+}
+
 Reweighing exponential_coarse(const Row& row) {
   return of_weights(row, true, [&](std::size_t j) {
     return coarse_exponential(row.scores.score[j] - row.tiles.greatest[j]) * row.tiles.rescale[j];
@@ -230,7 +254,12 @@ bool has_fine_scores(const SoftmaxInputs&, const Arithmetic& arithmetic) {
   return arithmetic.score < unit_roundoff(DType::bf16);
 }
 
+bool stores_low(const SoftmaxInputs&, const Arithmetic& arithmetic) {
+  return arithmetic.score > 0.0 || arithmetic.weight > 0.0;
+}
+
 constexpr std::string_view truncated = "P truncated";
+constexpr std::string_view as_declared = "rounded as declared";
 
 constexpr Named named[] = {
     {"scale +1%", scale_1_percent, always},
@@ -255,12 +284,14 @@ constexpr Named named[] = {
     {"bias scaled by 1/sqrt(d)", bias_scaled, has_bias},
     {"sign of the relative position", bias_of_opposite, has_spec_bias},
     {"bucket off by one", bias_of_next, has_spec_bias},
+    {as_declared, rounded_as_declared, stores_low},
 };
 
 // Rounding to nearest is correlated with cutting off the same bits of the same number: over numbers whose last bits are
 // evenly spread by E[rt]/E[t^2] = (-1/24)/(1/3) = -1/8, and not to more than half whatever their bits. A kernel that
-// declares such rounding is therefore not suspected below that.
+// declares such rounding is therefore not suspected below that. Roundings as declared are never a defect.
 double least_share(const Named& one, const Arithmetic& arithmetic) {
+  if (one.name == as_declared) return std::numeric_limits<double>::infinity();
   return one.name == truncated && arithmetic.weight > 0.0 ? 0.5 : 0.0;
 }
 
@@ -320,7 +351,7 @@ std::vector<KnownDefect> known_reweighings(const SoftmaxInputs& inputs, const Ar
 
 std::vector<Reweighing> reweighings(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowPlace& place,
                                     const RowReading& reading, const RowScores& scores, const TileMaxima& tiles) {
-  const Row row{inputs, place, reading, scores, tiles};
+  const Row row{inputs, place, reading, scores, tiles, arithmetic};
   std::vector<Reweighing> result;
   for (const Named& one : named)
     if (one.applies(inputs, arithmetic)) result.push_back(one.make(row));

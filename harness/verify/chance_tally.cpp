@@ -52,7 +52,7 @@ void ChanceTally::add(const JudgedElement& element, double error) {
 }
 
 void ChanceTally::merge(const ChanceTally& later) {
-  lines_ += later.lines_;
+  lines_.insert(later.lines_.begin(), later.lines_.end());
   probable_elements_ += later.probable_elements_;
   probable_failures_ += later.probable_failures_;
   if (later.probable_ratio_ > probable_ratio_) {
@@ -77,7 +77,7 @@ std::optional<RuleFinding> ChanceTally::probable() const {
 
 std::optional<RuleFinding> ChanceTally::statistic() const {
   if (scored_ == 0) return std::nullopt;
-  const double limit = statistic_limit(dtype_, lines_);
+  const double limit = statistic_limit(dtype_, std::ssize(lines_));
   const double mean = std::sqrt(squares_ / static_cast<double>(scored_));
   const double ratio = std::max(mean / limit, greatest_ / greatest_z);
   return RuleFinding{.ratio = ratio,

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "harness/core/dtype.hpp"
 
@@ -23,7 +24,8 @@ class ChanceTally {
  public:
   ChanceTally(std::string_view output, DType dtype) : output_(output), dtype_(dtype) {}
 
-  void add_line() { ++lines_; }
+  /// `signature`: of its truth (signature_of); lines of one truth err together and count once.
+  void add_line(std::uint64_t signature) { lines_.insert(signature); }
   /// An element whose |got - expected| is `error`.
   void add(const JudgedElement& element, double error);
   void merge(const ChanceTally& later);
@@ -34,14 +36,14 @@ class ChanceTally {
   std::optional<RuleFinding> probable() const;
 
   /// Rule S, of z = error / deviation: the root mean square of z at most 1.5 for 16-bit outputs and 2 for wider ones,
-  /// max z at most 10. Elements of a line err together, so few lines may by chance lie higher: the limit is never
-  /// below that which the mean square of as many independent normal numbers exceeds once in 1e9.
+  /// max z at most 10. Elements of a line err together, so few different lines may by chance lie higher: the limit is
+  /// never below that which the mean square of as many independent normal numbers exceeds once in 1e9.
   std::optional<RuleFinding> statistic() const;
 
  private:
   std::string output_;
   DType dtype_;
-  std::int64_t lines_ = 0;
+  std::unordered_set<std::uint64_t> lines_;
   std::int64_t probable_elements_ = 0;
   std::int64_t probable_failures_ = 0;
   double probable_ratio_ = -1.0;

@@ -37,7 +37,7 @@ class FigureCollector {
   void add(const JudgedElement& element);
 
   /// A line of the output begins; its elements follow.
-  void add_line() { chances_.add_line(); }
+  void add_line(std::uint64_t signature) { chances_.add_line(signature); }
 
   /// The same element's value from a plain kernel.
   void add_plain(double expected, double plain);

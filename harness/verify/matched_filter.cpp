@@ -4,6 +4,9 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "harness/verify/line_signature.hpp"
+#include "reference/plain.hpp"
+
 namespace attest {
 namespace {
 
@@ -11,6 +14,8 @@ namespace {
 constexpr double enough_lines = 32.0;
 // Defects that explain as much as the best, but for this share, are named with it.
 constexpr double indistinguishable = 1e-3;
+// Times a defect that are still of its kind: those of a thousandth of the scale that make up all of it.
+constexpr double greatest_share = 1000.0;
 
 double greatest_c(DType dtype) {
   return size_of(dtype) <= 2 ? 0.02 : 0.002;
@@ -33,22 +38,58 @@ void MatchedFilter::add(const OutputRow& line, DType dtype, std::span<const doub
     weighed[c] = error * weight;
     errors_ += error * weighed[c];
   }
+  // Errors of right kernels, weighed: the output's rounding alone, and after each of the declared ones.
+  std::vector<std::vector<double>> roundings;
+  const auto add_rounding = [&](const std::vector<double>& change) {
+    std::vector<double>& rounding = roundings.emplace_back(got.size(), 0.0);
+    for (std::size_t c = 0; c < got.size(); ++c) {
+      const double value = line.value[c] + (change.empty() ? 0.0 : change[c]);
+      const double error = rounded_to(dtype, value) - line.value[c];
+      if (weights[c] > 0.0 && std::isfinite(error)) rounding[c] = error * weights[c];
+    }
+  };
+  add_rounding({});
+  for (std::size_t d = 0; d < changes.size(); ++d)
+    if (is_rounding(d)) add_rounding(changes[d]);
+  const std::uint64_t truth = signature_of(line.value);
   for (std::size_t d = 0; d < changes.size(); ++d) {
+    if (changes[d].empty() || is_rounding(d)) continue;
     double product = 0.0;
     double square = 0.0;
     double coherent = 0.0;
+    std::vector<double> rounded(roundings.size(), 0.0);
     for (std::size_t c = 0; c < changes[d].size(); ++c) {
       product += weighed[c] * changes[d][c];
       square += weights[c] * changes[d][c] * changes[d][c];
       if (!line.coherent.empty()) coherent += weights[c] * line.coherent[c] * std::fabs(changes[d][c]);
+      for (std::size_t way = 0; way < roundings.size(); ++way)
+        rounded[way] += roundings[way][c] * changes[d][c];
     }
-    Sums& sums = sums_[d];
-    sums.products += product;
-    sums.squares += square;
-    sums.product_squares += product * product;
-    sums.products_squares += product * square;
-    sums.fourth_powers += square * square;
-    sums.coherent += coherent;
+    Sums one{.products = product, .squares = square, .coherent = coherent, .rounded = std::move(rounded)};
+    one.clusters[truth] = {.products = product, .squares = square, .lengths = std::sqrt(square)};
+    sums_[d].add(one);
+  }
+}
+
+double MatchedFilter::Sums::most_rounded(double sign) const {
+  double most = 0.0;
+  for (const double one : rounded)
+    most = std::max(most, sign * one);
+  return most;
+}
+
+void MatchedFilter::Sums::add(const Sums& other) {
+  products += other.products;
+  squares += other.squares;
+  coherent += other.coherent;
+  rounded.resize(std::max(rounded.size(), other.rounded.size()), 0.0);
+  for (std::size_t way = 0; way < other.rounded.size(); ++way)
+    rounded[way] += other.rounded[way];
+  for (const auto& [truth, cluster] : other.clusters) {
+    Cluster& own = clusters[truth];
+    own.products += cluster.products;
+    own.squares += cluster.squares;
+    own.lengths += cluster.lengths;
   }
 }
 
@@ -57,22 +98,24 @@ void MatchedFilter::merge(const MatchedFilter& later) {
   lines_ += later.lines_;
   width_ = std::max(width_, later.width_);
   errors_ += later.errors_;
-  for (std::size_t d = 0; d < sums_.size(); ++d) {
-    sums_[d].products += later.sums_[d].products;
-    sums_[d].squares += later.sums_[d].squares;
-    sums_[d].product_squares += later.sums_[d].product_squares;
-    sums_[d].products_squares += later.sums_[d].products_squares;
-    sums_[d].fourth_powers += later.sums_[d].fourth_powers;
-    sums_[d].coherent += later.sums_[d].coherent;
-  }
+  for (std::size_t d = 0; d < sums_.size(); ++d)
+    sums_[d].add(later.sums_[d]);
 }
 
 double MatchedFilter::variance(const Sums& sums) const {
-  const double carrying_lines = sums.squares * sums.squares / sums.fourth_powers;
-  if (!(carrying_lines >= enough_lines)) return width_ * sums.squares;
   const double c = sums.products / sums.squares;
-  const double scatter = sums.product_squares - 2.0 * c * sums.products_squares + c * c * sums.fourth_powers;
-  return std::max(sums.squares, scatter);
+  double independent = 0.0;
+  double fourth_powers = 0.0;
+  double scatter = 0.0;
+  for (const auto& [truth, cluster] : sums.clusters) {
+    const double square = cluster.lengths * cluster.lengths;
+    const double beside = cluster.products - c * cluster.squares;
+    independent += square;
+    fourth_powers += square * square;
+    scatter += beside * beside;
+  }
+  const double carrying_lines = independent * independent / fourth_powers;
+  return carrying_lines >= enough_lines ? std::max(independent, scatter) : width_ * independent;
 }
 
 DefectFigure MatchedFilter::figure(std::size_t defect) const {
@@ -84,7 +127,7 @@ DefectFigure MatchedFilter::figure(std::size_t defect) const {
   figure.z = sums.products / noise;
   figure.c = sums.products / sums.squares;
   figure.expected_z = sums.squares / noise;
-  figure.limit_z = DefectFigure::greatest_z + sums.coherent / noise;
+  figure.limit_z = DefectFigure::greatest_z + (sums.coherent + sums.most_rounded(1.0)) / noise;
   return figure;
 }
 
@@ -92,13 +135,20 @@ double MatchedFilter::ratio(std::size_t defect) const {
   const DefectFigure held = figure(defect);
   if (held.sensitivity == 0.0) return 0.0;
   const double share = std::max(greatest_c(dtype_), known_[defect].least_share);
-  return std::min(std::fabs(held.z) / held.limit_z, std::fabs(held.c) / share);
+  // Errors against the defect are held against what roundings make against it.
+  const double noise = sums_[defect].products / held.z;
+  const double limit =
+      held.z < 0.0 ? DefectFigure::greatest_z + (sums_[defect].coherent + sums_[defect].most_rounded(-1.0)) / noise
+                   : held.limit_z;
+  const double flagged = std::min(std::fabs(held.z) / limit, std::fabs(held.c) / share);
+  const double least_c = std::fabs(held.c) - limit / held.expected_z;
+  return least_c > 0.0 ? std::min(flagged, greatest_share / least_c) : flagged;
 }
 
 std::vector<DefectFigure> MatchedFilter::figures() const {
   std::vector<DefectFigure> result;
   for (std::size_t d = 0; d < sums_.size(); ++d)
-    result.push_back(figure(d));
+    if (!is_rounding(d)) result.push_back(figure(d));
   return result;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,7 +22,13 @@ namespace attest {
 /// c near 0: innocent; c near 1: the kernel has that defect. V is what an honest kernel's S varies by: n^2 when the
 /// errors of a line are independent; when they move together, as those that come from one wrong weight do, what the
 /// lines show, V = sum (t - c n_line^2)^2; and `width` n^2, the most that is possible, where fewer than 32 lines carry
-/// n. Filters of parts merge.
+/// n. Lines with one truth (equal queries, a scale of 0) have one error between them and count as one line: their t add
+/// up, and so do their n_line.
+///
+/// What a right kernel's declared roundings make of a line is known where the rest of its error is small: the truth
+/// rounded to the output's type and, for entries of `known` whose least_share is infinite, the truth with that change
+/// rounded so. R = <that error, D> of the lines is what S is without any defect: of that sign, z must exceed it too.
+/// Filters of parts merge.
 class MatchedFilter {
  public:
   explicit MatchedFilter(std::vector<KnownDefect> known) : known_(std::move(known)) { sums_.resize(known_.size()); }
@@ -43,9 +51,12 @@ class MatchedFilter {
     double ratio = 0.0;
     DefectFigure defect;
   };
-  /// The largest of min(|z|/(8 + z'), |c|/limit): above 1 a defect is flagged. limit is 0.02 for 16-bit outputs, 0.002
-  /// for wider ones, and the share of the defect that honest kernels may seem to have where that is more. z' is what
-  /// errors of one sign (OutputRow::coherent) may add to z. Nothing where no defect changes anything.
+  /// The largest of min(|z|/(8 + z'), |c|/limit, 1000/c'): above 1 a defect is flagged. limit is 0.02 for 16-bit
+  /// outputs, 0.002 for wider ones, and the share of the defect that honest kernels may seem to have where that is
+  /// more. z' is what errors of one sign (OutputRow::coherent) and declared roundings (R) may add to z. c' is the lower
+  /// end of |c|'s interval, |c| - (8 + z') sqrt(V)/n^2: the finest defect is a thousandth of its parameter, so that
+  /// 1000 times a defect is a parameter wrong by all of itself, and errors beyond are not of its kind. Nothing where no
+  /// defect changes anything.
   std::optional<Judgement> judge() const;
 
   /// The defect whose removal leaves least of the errors, provided that it explains half of them, or is flagged and the
@@ -53,15 +64,25 @@ class MatchedFilter {
   std::optional<DefectFigure> recognised() const;
 
  private:
+  // Of lines that have one truth.
+  struct Cluster {
+    double products = 0.0;  ///< sum t
+    double squares = 0.0;   ///< sum n_line^2
+    double lengths = 0.0;   ///< sum n_line
+  };
   struct Sums {
-    double products = 0.0;          ///< S
-    double squares = 0.0;           ///< n^2
-    double product_squares = 0.0;   ///< sum t^2
-    double products_squares = 0.0;  ///< sum t n_line^2
-    double fourth_powers = 0.0;     ///< sum n_line^4
-    double coherent = 0.0;          ///< sum coherent |D| / std^2
+    double products = 0.0;                        ///< S
+    double squares = 0.0;                         ///< n^2
+    double coherent = 0.0;                        ///< sum coherent |D| / std^2
+    std::vector<double> rounded{};                ///< R, one entry a way of rounding
+    std::map<std::uint64_t, Cluster> clusters{};  ///< by the truth's signature
+
+    void add(const Sums& other);
+    /// The largest R of that sign, without it.
+    double most_rounded(double sign) const;
   };
 
+  bool is_rounding(std::size_t entry) const { return std::isinf(known_[entry].least_share); }
   double variance(const Sums& sums) const;
   double ratio(std::size_t defect) const;
   DefectFigure figure(std::size_t defect) const;

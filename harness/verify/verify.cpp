@@ -9,6 +9,7 @@
 #include "harness/core/error.hpp"
 #include "harness/verify/defect_search.hpp"
 #include "harness/verify/figures.hpp"
+#include "harness/verify/line_signature.hpp"
 #include "harness/verify/not_finite_rows.hpp"
 #include "harness/verify/parts.hpp"
 #include "reference/softmax_oracle.hpp"
@@ -41,7 +42,7 @@ class LineJudge {
     const std::int64_t stride = is_scalar ? 0 : view->strides[static_cast<std::size_t>(view->rank - 1)];
     FigureCollector& collector = collector_of(line.output, view->dtype);
     const std::int64_t failures = collector.wrong_elements();
-    collector.add_line();
+    collector.add_line(signature_of(line.value));
     const bool probable = nature_.continuous && !line.probable.empty();
     const bool scored = nature_.continuous && nature_.exchangeable && !line.deviation.empty();
     for (std::int64_t c = 0; c < width; ++c) {

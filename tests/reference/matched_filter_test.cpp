@@ -224,18 +224,73 @@ BOOST_AUTO_TEST_CASE(errors_that_move_together_within_lines_are_no_defect) {
   MatchedFilter filter({{.name = "one"}});
   test::Random random(75);
   std::vector<double> got(64);
-  const OutputRow line{.output = "out",
-                       .index = {},
-                       .value = std::vector<double>(64, 0.0),
-                       .bound = {},
-                       .plain = {},
-                       .deviation = std::vector<double>(64, 1.0)};
+  OutputRow line{.output = "out",
+                 .index = {},
+                 .value = std::vector<double>(64, 0.0),
+                 .bound = {},
+                 .plain = {},
+                 .deviation = std::vector<double>(64, 1.0)};
   for (int row = 0; row < 64; ++row) {
-    std::fill(got.begin(), got.end(), 10.0 * random.normal());
-    filter.add(line, DType::bf16, got, {std::vector<double>(64, 1.0)});
+    std::fill(line.value.begin(), line.value.end(), 1e3 * row);  // each line has a truth of its own
+    std::fill(got.begin(), got.end(), line.value[0] + 10.0 * random.normal());
+    filter.add(line, DType::f64, got, {std::vector<double>(64, 1.0)});
   }
   BOOST_TEST(filter.judge()->ratio < 1.0);
   BOOST_TEST(std::fabs(filter.figures().front().z) < 5.0);
+}
+
+BOOST_AUTO_TEST_CASE(lines_that_repeat_one_error_count_as_one_and_declared_roundings_are_no_defect) {
+  const OutputRow blank{.output = "out",
+                        .index = {},
+                        .value = std::vector<double>(16, 0.0),
+                        .bound = {},
+                        .plain = {},
+                        .deviation = std::vector<double>(16, 0.25)};
+  // One error of the same truth, 100 times over: the changes are those of a single line.
+  MatchedFilter repeated({{.name = "one"}});
+  // The truth lies a half of f16's last place off, so that every kernel errs by that, which is what the defect changes.
+  MatchedFilter rounded({{.name = "one"}});
+  // The same with a rounding that is declared.
+  MatchedFilter declared({{.name = "one"}, {.name = "rounding", .least_share = HUGE_VAL}});
+  // Lines that err by the defect itself, each another truth; and by 1e5 times it.
+  MatchedFilter wrong({{.name = "one"}}), beyond({{.name = "one"}});
+  test::Random random(76);
+  for (int row = 0; row < 100; ++row) {
+    OutputRow line = blank;
+    repeated.add(line, DType::f64, std::vector<double>(16, 0.25), {std::vector<double>(16, 1.0)});
+    line.value.assign(16, 1024.5 + row);  // between 1024 and 2048 neighbours in f16 are 1 apart
+    const double error = std::nearbyint(line.value[0]) - line.value[0];
+    rounded.add(line, DType::f16, std::vector<double>(16, line.value[0] + error), {std::vector<double>(16, error)});
+    line.value.assign(16, 3.0 + row);
+    declared.add(line, DType::f64, std::vector<double>(16, 4.0 + row),
+                 {std::vector<double>(16, 1.0), std::vector<double>(16, 1.0)});
+    wrong.add(line, DType::f64, std::vector<double>(16, 4.0 + row), {std::vector<double>(16, 1.0)});
+    beyond.add(line, DType::f64, std::vector<double>(16, 4.0 + row), {std::vector<double>(16, 1e-5)});
+  }
+  BOOST_TEST(repeated.judge()->ratio < 1.0);
+  BOOST_TEST(rounded.judge()->ratio < 1.0);
+  BOOST_TEST(!rounded.figures().front().is_shown());
+  BOOST_TEST(declared.judge()->ratio < 1.0);
+  BOOST_TEST(declared.figures().size() == 1U);
+  BOOST_TEST(wrong.judge()->ratio > 1.0);
+  BOOST_TEST(wrong.figures().front().is_shown());
+  BOOST_TEST(beyond.judge()->ratio < 1.0);
+}
+
+BOOST_AUTO_TEST_CASE(honest_kernels_pass_where_lines_are_alike_or_one_key_dominates) {
+  for (const char* text :
+       {"hq2 sq300 skv64 d64 scale=0", "sq300 skv3 d64 scale=40 softcap=20", "sq300 skv8 d16 scale=4",
+        "hq2 sq128 skv128 d64 scale=3 dropout=0.1 seed=7", "b3 hq6 hkv3 sq17 skv129 d8 causal window=1,0 scale=0.01"}) {
+    for (const char* type : {"f32", "bf16", "f16"}) {
+      for (const std::uint64_t seed : {81, 82, 83}) {
+        const Problem problem = parse_problem(std::string(text) + " " + type);
+        const TensorStorage inputs = test::random_inputs(problem, "normal", {}, seed);
+        const Verification result = judge_out(problem, inputs.views(), Defect::none);
+        BOOST_CHECK_MESSAGE(result.verdict.has_passed(), problem.text()
+                                                             << " seed " << seed << ": " << result.verdict.reason);
+      }
+    }
+  }
 }
 
 BOOST_AUTO_TEST_CASE(inputs_show_a_defect_when_nearly_every_kernel_that_has_it_would_be_flagged) {
@@ -243,16 +298,17 @@ BOOST_AUTO_TEST_CASE(inputs_show_a_defect_when_nearly_every_kernel_that_has_it_w
   const auto run = [](int lines, double change, std::uint64_t seed) {
     MatchedFilter filter({{.name = "one"}});
     test::Random random(seed);
-    const OutputRow line{.output = "out",
-                         .index = {},
-                         .value = std::vector<double>(16, 0.0),
-                         .bound = {},
-                         .plain = {},
-                         .deviation = std::vector<double>(16, 1.0)};
+    OutputRow line{.output = "out",
+                   .index = {},
+                   .value = std::vector<double>(16, 0.0),
+                   .bound = {},
+                   .plain = {},
+                   .deviation = std::vector<double>(16, 1.0)};
     for (int row = 0; row < lines; ++row) {
       std::vector<double> got;
+      line.value.assign(16, row);  // each line has a truth of its own, which the type holds
       for (int c = 0; c < 16; ++c)
-        got.push_back(change + random.normal());
+        got.push_back(row + change + random.normal());
       filter.add(line, DType::bf16, got, {std::vector<double>(16, change)});
     }
     return filter;
