@@ -18,8 +18,8 @@ struct Roundoffs {
 /// How far the scores of a row may be from the truth, in the exponent. One entry a key.
 struct ScoreErrors {
   std::vector<double> eta;     ///< |ln(weight got / weight true)| at most
-  std::vector<double> growth;  ///< e^eta - 1
-  double greatest = 0.0;       ///< max eta
+  std::vector<double> growth;  ///< e^eta - 1, eta being cut off at 300
+  double greatest = 0.0;       ///< max eta, cut off alike
 };
 
 /// eta_j = [gamma(d+1) + 2u_in + u_in^2] a_j + u(|s_j|+|b_j|) + 4u|s_j| (softcap) + u_s|s_j| + sigma_s + (1+n_r) e_exp
@@ -37,6 +37,18 @@ ScoreErrors score_errors(const SoftmaxInputs& inputs, const Arithmetic& arithmet
 /// so may as much at each of the N + n_r steps of the sum. The reference is rounded to double once, which counts too.
 std::vector<double> output_bounds(const SoftmaxInputs& inputs, const Arithmetic& arithmetic, const RowScores& scores,
                                   const ScoreErrors& errors, const RowColumns& columns);
+
+/// What holds whatever the weights are, for rows whose eta is so large that rule F says less: an output is an average
+/// of the kappa_j v_jc of the visible keys, so that it is no farther from O_c than the farthest of them,
+///
+///     max_j |kappa_j v_jc - O_c| + [u_p + u_in + 2u (dropout) + 2 gamma(N+n_r)] (1 + u_out) max_j |kappa_j v_jc|
+///         + sigma_p sum_j kappa_j |v_jc| + (3u + u_out) max_j |kappa_j v_jc| + sigma_out
+///
+/// (a sum of weights is 1 at least, the greatest being e^0). Replaces `bounds` where it is less; returns whether that
+/// is so for every column, so that the row proves nothing of the weights.
+bool limit_to_values(const SoftmaxInputs& inputs, const RowPlace& place, const Arithmetic& arithmetic,
+                     const RowScores& scores, const ScoreErrors& errors, const RowColumns& columns,
+                     std::vector<double>& bounds);
 
 /// ln(1 + sum P (e^eta - 1)) + gamma(N+n_r) + 2u|ln l| + u|lse| + uM, u being at least f32's for the stored lse. The
 /// first term is sum P eta to first order; this form holds to all orders.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "reference/row_loops.hpp"
 #include "reference/softmax_reweighing.hpp"
@@ -74,12 +75,11 @@ std::vector<double> with_values_swapped(const SoftmaxInputs& inputs, const RowPl
   return right;
 }
 
-// What is left of an output when the right one is taken away; empty when that is nothing, or not finite.
+// What is left of an output when the right one is taken away; empty when that is nothing.
 std::vector<double> change(std::vector<double> output, const std::vector<double>& right) {
   bool changes = false;
   for (std::size_t c = 0; c < output.size(); ++c) {
     output[c] -= right[c];
-    if (!std::isfinite(output[c])) return {};
     changes = changes || output[c] != 0.0;
   }
   if (!changes) output.clear();
@@ -201,7 +201,7 @@ std::vector<std::vector<double>> SoftmaxDefects::changes(const RowPlace& place, 
     RowProducts foreign(own ? 0 : inputs.problem.seq_kv);
     const RowScores other = score_row(inputs, at, read, own ? &products : &foreign);
     if (other.key.empty()) return std::vector<double>(right.size(), 0.0);
-    if (!is_plain(other)) return std::vector<double>{};
+    if (!is_plain(other)) return std::vector<double>(right.size(), std::numeric_limits<double>::quiet_NaN());
     return averages(inputs, at, read.head_kv, other, {right_weights(other)}).front();
   };
   const Problem& problem = inputs_.problem;

@@ -21,7 +21,7 @@ class SoftmaxDefects {
   std::vector<KnownDefect> known(const Arithmetic& arithmetic) const;
 
   /// O_defect - O of one row, one entry a defect in the order of known(); an entry is empty where the defect changes
-  /// nothing or makes values that are not finite. The tiles of a kernel are guessed from its number of rescales.
+  /// nothing, and not finite where it makes such values. The tiles of a kernel are guessed from its number of rescales.
   std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const;
 
  private:

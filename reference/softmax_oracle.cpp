@@ -1,6 +1,7 @@
 #include "reference/softmax_oracle.hpp"
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 
@@ -92,6 +93,8 @@ class SoftmaxOracle final : public Oracle {
       lse.value = {better.lse};
     }
     out.bound = output_bounds(inputs_, arithmetic, scores, errors, columns);
+    out.proves_nothing = limit_to_values(inputs_, place, arithmetic, scores, errors, columns, out.bound);
+    out.may_overflow = lse.may_overflow = may_overflow(arithmetic, scores);
     Chance chance = output_chances(inputs_, place, arithmetic, scores, errors, chances, columns);
     out.probable = std::move(chance.bound);
     out.deviation = std::move(chance.deviation);
@@ -114,6 +117,15 @@ class SoftmaxOracle final : public Oracle {
         out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));
       lse.plain = {plain.lse};
     }
+  }
+
+  /// Whether a product of q and k, before or after the scale, may exceed f32, or a stored score the type of 11 bits.
+  bool may_overflow(const Arithmetic& arithmetic, const RowScores& scores) const {
+    if (accumulates_in_double(arithmetic)) return false;
+    const double greatest = *std::max_element(scores.magnitude.begin(), scores.magnitude.end());
+    const double before_scale = inputs_.scale != 0.0 ? greatest / std::fabs(inputs_.scale) : 0.0;
+    const double stored = arithmetic.score == unit_roundoff(DType::f16) ? 65504.0 : static_cast<double>(FLT_MAX);
+    return std::max(greatest, before_scale) >= static_cast<double>(FLT_MAX) || greatest >= stored;
   }
 
   SoftmaxInputs inputs_;

@@ -26,8 +26,9 @@ std::optional<Table> sensitivity_table(const Study& study) {
       .title = "What these inputs prove",
       .note = fmt::format(
           "The largest figure over its limit by each rule that holds for the cell's inputs, and how many of the "
-          "defects that the kernel could have on this problem the inputs would have shown: the change that the "
-          "defect makes is more than {:.0f} standard deviations of the honest rounding. About the others these "
+          "defects that the kernel could have on this problem the inputs would have shown: the z that the defect "
+          "makes is at least three standard deviations above the limit of rule M, which is {:.0f} or more where right "
+          "kernels err to one side. About the others these "
           "inputs prove nothing by rule M; other cells may.",
           DefectFigure::greatest_z),
       .columns = {text_column("kernel"), text_column("backend"), text_column("problem"), text_column("inputs"),

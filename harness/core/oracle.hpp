@@ -54,6 +54,8 @@ struct OutputRow {
   std::vector<double> probable{};   ///< rule P: what independent roundings exceed once in 1e9; empty: no such bound
   std::vector<double> deviation{};  ///< rule S: the standard deviation of an honest kernel's error; empty: unknown
   std::vector<double> coherent{};   ///< the part of it that all elements may have with one sign; empty: 0
+  bool proves_nothing = false;      ///< whether any weights at all would give a result within `bound`
+  bool may_overflow = false;        ///< whether scores may exceed the largest number of the declared arithmetic
 };
 
 /// A named way to be wrong, such as "scale +1%".

@@ -39,6 +39,8 @@ void ChanceTally::add(const JudgedElement& element, double error) {
     }
   }
   if (element.deviation > 0.0) {
+    if (line_) lines_.insert(*line_);
+    line_.reset();
     const double z = error / element.deviation;
     ++scored_;
     squares_ += z * z;

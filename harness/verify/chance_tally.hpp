@@ -25,7 +25,8 @@ class ChanceTally {
   ChanceTally(std::string_view output, DType dtype) : output_(output), dtype_(dtype) {}
 
   /// `signature`: of its truth (signature_of); lines of one truth err together and count once.
-  void add_line(std::uint64_t signature) { lines_.insert(signature); }
+  /// Those without a scored element do not count.
+  void add_line(std::uint64_t signature) { line_ = signature; }
   /// An element whose |got - expected| is `error`.
   void add(const JudgedElement& element, double error);
   void merge(const ChanceTally& later);
@@ -44,6 +45,7 @@ class ChanceTally {
   std::string output_;
   DType dtype_;
   std::unordered_set<std::uint64_t> lines_;
+  std::optional<std::uint64_t> line_;  ///< that began and has no scored element yet
   std::int64_t probable_elements_ = 0;
   std::int64_t probable_failures_ = 0;
   double probable_ratio_ = -1.0;

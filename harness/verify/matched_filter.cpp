@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
 
 #include "harness/verify/line_signature.hpp"
 #include "reference/plain.hpp"
@@ -54,6 +55,12 @@ void MatchedFilter::add(const OutputRow& line, DType dtype, std::span<const doub
   const std::uint64_t truth = signature_of(line.value);
   for (std::size_t d = 0; d < changes.size(); ++d) {
     if (changes[d].empty() || is_rounding(d)) continue;
+    if (std::any_of(changes[d].begin(), changes[d].end(), [](double change) { return !std::isfinite(change); })) {
+      sums_[d].is_finite = false;
+      continue;
+    }
+    for (std::size_t c = 0; c < line.bound.size(); ++c)
+      sums_[d].breaks_bound = sums_[d].breaks_bound || std::fabs(changes[d][c]) > 2.0 * line.bound[c];
     double product = 0.0;
     double square = 0.0;
     double coherent = 0.0;
@@ -82,6 +89,8 @@ void MatchedFilter::Sums::add(const Sums& other) {
   products += other.products;
   squares += other.squares;
   coherent += other.coherent;
+  is_finite = is_finite && other.is_finite;
+  breaks_bound = breaks_bound || other.breaks_bound;
   rounded.resize(std::max(rounded.size(), other.rounded.size()), 0.0);
   for (std::size_t way = 0; way < other.rounded.size(); ++way)
     rounded[way] += other.rounded[way];
@@ -121,6 +130,11 @@ double MatchedFilter::variance(const Sums& sums) const {
 DefectFigure MatchedFilter::figure(std::size_t defect) const {
   const Sums& sums = sums_[defect];
   DefectFigure figure{.name = std::string(known_[defect].name)};
+  if (!sums.is_finite) {
+    figure.sensitivity = figure.expected_z = std::numeric_limits<double>::max();
+    figure.limit_z = DefectFigure::greatest_z;
+    return figure;
+  }
   if (!(sums.squares > 0.0)) return figure;
   figure.sensitivity = std::sqrt(sums.squares);
   const double noise = std::sqrt(variance(sums));
@@ -133,7 +147,7 @@ DefectFigure MatchedFilter::figure(std::size_t defect) const {
 
 double MatchedFilter::ratio(std::size_t defect) const {
   const DefectFigure held = figure(defect);
-  if (held.sensitivity == 0.0) return 0.0;
+  if (held.sensitivity == 0.0 || !sums_[defect].is_finite) return 0.0;
   const double share = std::max(greatest_c(dtype_), known_[defect].least_share);
   // Errors against the defect are held against what roundings make against it.
   const double noise = sums_[defect].products / held.z;
@@ -145,17 +159,20 @@ double MatchedFilter::ratio(std::size_t defect) const {
   return least_c > 0.0 ? std::min(flagged, greatest_share / least_c) : flagged;
 }
 
-std::vector<DefectFigure> MatchedFilter::figures() const {
+std::vector<DefectFigure> MatchedFilter::figures(bool judges) const {
   std::vector<DefectFigure> result;
-  for (std::size_t d = 0; d < sums_.size(); ++d)
-    if (!is_rounding(d)) result.push_back(figure(d));
+  for (std::size_t d = 0; d < sums_.size(); ++d) {
+    if (is_rounding(d)) continue;
+    result.push_back(figure(d));
+    if (!judges && sums_[d].is_finite && !sums_[d].breaks_bound) result.back().limit_z = 0.0;
+  }
   return result;
 }
 
 std::optional<MatchedFilter::Judgement> MatchedFilter::judge() const {
   std::optional<Judgement> worst;
   for (std::size_t d = 0; d < sums_.size(); ++d) {
-    if (!(sums_[d].squares > 0.0)) continue;
+    if (!sums_[d].is_finite || !(sums_[d].squares > 0.0)) continue;
     if (!worst || ratio(d) > worst->ratio) worst = {.ratio = ratio(d), .defect = figure(d)};
   }
   return worst;

@@ -43,9 +43,11 @@ class MatchedFilter {
 
   std::int64_t lines() const { return lines_; }
 
-  /// Every defect that was looked for; sensitivity 0 where these inputs could not have shown it. The expected z is
-  /// n^2 / sqrt(V): where few lines carry the defect, V is the most that is possible, and so is what is asked of them.
-  std::vector<DefectFigure> figures() const;
+  /// Every defect that was looked for; sensitivity 0 where these inputs could not have shown it, the largest number
+  /// where it makes values that are not finite, which no rule lets pass. Unless rule M `judges`, limit_z is 0 (not
+  /// shown) where rule F would not have seen it: where no element changes by twice its bound. The expected z is n^2 /
+  /// sqrt(V): where few lines carry the defect, V is the most that is possible, and so is what is asked of them.
+  std::vector<DefectFigure> figures(bool judges = true) const;
 
   struct Judgement {
     double ratio = 0.0;
@@ -71,9 +73,12 @@ class MatchedFilter {
     double lengths = 0.0;   ///< sum n_line
   };
   struct Sums {
-    double products = 0.0;                        ///< S
-    double squares = 0.0;                         ///< n^2
-    double coherent = 0.0;                        ///< sum coherent |D| / std^2
+    double products = 0.0;  ///< S
+    double squares = 0.0;   ///< n^2
+    bool is_finite = true;
+    bool breaks_bound =
+        false;              ///< whether an element changes by twice its bound, so that the right error cannot hide it
+    double coherent = 0.0;  ///< sum coherent |D| / std^2
     std::vector<double> rounded{};                ///< R, one entry a way of rounding
     std::map<std::uint64_t, Cluster> clusters{};  ///< by the truth's signature
 

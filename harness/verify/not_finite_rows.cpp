@@ -35,26 +35,30 @@ bool line_is_finite(const TensorView& view, std::int64_t offset, bool scalar) {
 
 }  // namespace
 
-std::vector<RowPlace> not_finite_rows(const RowPlace& extent, const TensorSet& outputs, std::size_t limit) {
-  std::vector<RowPlace> places;
+NotFiniteRows not_finite_rows(const RowPlace& extent, const TensorSet& outputs, std::size_t limit) {
+  NotFiniteRows result;
   for (const TensorSet::Entry& output : outputs.entries()) {
     const TensorView& view = output.view;
     if (view.rank < 2) continue;
+    std::vector<RowPlace> places;
     const Axes axes = axes_of(view, extent);
     const std::int64_t heads = axes.head < 0 ? 1 : view.shape[static_cast<std::size_t>(axes.head)];
     const std::int64_t rows = std::min(view.shape[static_cast<std::size_t>(axes.row)], extent.row);
     for (std::int64_t batch = 0; batch < std::min(view.shape[0], extent.batch); ++batch) {
       for (std::int64_t head = 0; head < heads; ++head) {
         for (std::int64_t row = 0; row < rows; ++row) {
-          if (places.size() >= limit) return places;
           const std::int64_t offset = axes.head < 0 ? view.offset(batch, row) : view.offset(batch, head, row);
           if (line_is_finite(view, offset, axes.scalar)) continue;
           places.push_back({.batch = batch, .head = std::min(head, extent.head - 1), .row = row});
         }
       }
     }
+    const std::size_t kept = std::min(limit, places.size());
+    for (std::size_t at = 0; at < kept; ++at)
+      result.places.push_back(places[places.size() * at / kept]);
+    result.found += std::ssize(places);
   }
-  return places;
+  return result;
 }
 
 }  // namespace attest

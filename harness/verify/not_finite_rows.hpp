@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "harness/core/oracle.hpp"
@@ -8,7 +9,13 @@
 
 namespace attest {
 
-/// The places, `limit` at most, whose line in some output holds NaN or infinity. extent: the oracle's.
-std::vector<RowPlace> not_finite_rows(const RowPlace& extent, const TensorSet& outputs, std::size_t limit);
+struct NotFiniteRows {
+  std::vector<RowPlace> places;
+  std::int64_t found = 0;  ///< as many as `places` where there are no more than the limit
+};
+
+/// Places whose line in some output holds NaN or infinity: all of an output's up to `limit`; where there are more, as
+/// many as that, evenly spread over them. extent: the oracle's.
+NotFiniteRows not_finite_rows(const RowPlace& extent, const TensorSet& outputs, std::size_t limit);
 
 }  // namespace attest

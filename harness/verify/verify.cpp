@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <limits>
 #include <tuple>
 
@@ -17,7 +18,7 @@
 namespace attest {
 namespace {
 
-// Rows with NaN or infinity that are judged beside the sample. One wrong row is enough for a verdict.
+// Rows with NaN or infinity that are judged beside the sample, at least.
 constexpr std::size_t not_finite_limit = 64;
 // Rows with wrong elements in which their defect is looked for.
 constexpr std::size_t wrong_limit = 64;
@@ -41,6 +42,11 @@ class LineJudge {
     const std::int64_t first = view->offset(line.index);
     const std::int64_t stride = is_scalar ? 0 : view->strides[static_cast<std::size_t>(view->rank - 1)];
     FigureCollector& collector = collector_of(line.output, view->dtype);
+    if (line.may_overflow && is_lost(line, *view, first, stride)) {
+      overflows_here_ = true;
+      return;
+    }
+    proves_nothing_here_ = proves_nothing_here_ || line.proves_nothing;
     const std::int64_t failures = collector.wrong_elements();
     collector.add_line(signature_of(line.value));
     const bool probable = nature_.continuous && !line.probable.empty();
@@ -63,9 +69,14 @@ class LineJudge {
   void end_place(const RowPlace& place) {
     if (wrong_here_ && wrong_places_.size() < wrong_limit) wrong_places_.push_back(place);
     wrong_here_ = false;
+    overflowed_ += overflows_here_ ? 1 : 0;
+    without_proof_ += proves_nothing_here_ ? 1 : 0;
+    overflows_here_ = proves_nothing_here_ = false;
   }
 
   void merge(const LineJudge& later) {
+    overflowed_ += later.overflowed_;
+    without_proof_ += later.without_proof_;
     for (const RowPlace& place : later.wrong_places_)
       if (wrong_places_.size() < wrong_limit) wrong_places_.push_back(place);
     for (const FigureCollector& collector : later.collectors_) {
@@ -79,9 +90,21 @@ class LineJudge {
   }
 
   const std::vector<FigureCollector>& collectors() const { return collectors_; }
+  /// Places whose scores overflowed in the kernel, and places whose bound any weights would meet.
+  std::int64_t overflowed() const { return overflowed_; }
+  std::int64_t without_proof() const { return without_proof_; }
   const std::vector<RowPlace>& wrong_places() const { return wrong_places_; }
 
  private:
+  /// Whether a finite truth came back as NaN or infinity.
+  static bool is_lost(const OutputRow& line, const TensorView& view, std::int64_t first, std::int64_t stride) {
+    for (std::size_t c = 0; c < line.value.size(); ++c) {
+      const double got = load_element(view.data, view.dtype, first + static_cast<std::int64_t>(c) * stride);
+      if (std::isfinite(line.value[c]) && !std::isfinite(got)) return true;
+    }
+    return false;
+  }
+
   std::vector<FigureCollector>::iterator find(std::string_view output) {
     return std::find_if(collectors_.begin(), collectors_.end(),
                         [output](const FigureCollector& collector) { return collector.output() == output; });
@@ -97,6 +120,10 @@ class LineJudge {
   std::vector<FigureCollector> collectors_;
   std::vector<RowPlace> wrong_places_;
   bool wrong_here_ = false;
+  bool overflows_here_ = false;
+  bool proves_nothing_here_ = false;
+  std::int64_t overflowed_ = 0;
+  std::int64_t without_proof_ = 0;
 };
 
 bool is_before(const RowPlace& one, const RowPlace& other) {
@@ -129,10 +156,11 @@ void add_rule(std::string_view rule, const std::vector<FigureCollector>& collect
 // Rule M, where the inputs' nature lets it judge. The worst element of the reason is that of the first output.
 void add_matched_rule(const MatchedFilter& filter, const Nature& nature, const FigureCollector& first,
                       Verification& result) {
-  result.accuracy.defects = filter.figures();
+  const bool judges = nature.continuous && nature.exchangeable;
+  result.accuracy.defects = filter.figures(judges);
   result.accuracy.defect_rows = filter.lines();
   const std::optional<MatchedFilter::Judgement> judged = filter.judge();
-  if (!judged || !nature.continuous || !nature.exchangeable) return;
+  if (!judged || !judges) return;
   const bool passed = judged->ratio <= 1.0;
   result.accuracy.rules.push_back({.rule = "M", .ratio = judged->ratio, .passed = passed});
   if (passed || !result.verdict.has_passed()) return;
@@ -141,6 +169,28 @@ void add_matched_rule(const MatchedFilter& filter, const Nature& nature, const F
                     .reason = fmt::format("{}; over {} rows the errors are {:.3g} times those of '{}', {:.3g} standard "
                                           "deviations of what rounding makes, by rule M",
                                           first.worst(), filter.lines(), defect.c, defect.name, defect.z)};
+}
+
+// What a verdict that has passed does not prove.
+void add_reservations(const LineJudge& judge, const NotFiniteRows& not_finite, std::size_t places, Verdict& verdict) {
+  if (!verdict.has_passed()) return;
+  std::vector<std::string> parts;
+  if (judge.overflowed() > 0) {
+    verdict.outcome = Outcome::unsupported;
+    parts.push_back(
+        fmt::format("scores exceed what the kernel's arithmetic holds in {} of {} rows", judge.overflowed(), places));
+  }
+  if (judge.without_proof() > 0) {
+    parts.push_back(
+        fmt::format("{} of {} rows prove nothing: the declared arithmetic lets scores err so far that any "
+                    "average of the values is within the bound",
+                    judge.without_proof(), places));
+  }
+  if (static_cast<std::size_t>(not_finite.found) > not_finite.places.size()) {
+    parts.push_back(
+        fmt::format("of {} rows that hold NaN or infinity {} were judged", not_finite.found, not_finite.places.size()));
+  }
+  verdict.reason = fmt::format("{}", fmt::join(parts, "; "));
 }
 
 // The judgement of all outputs together. Every tensor of `outputs` must have been looked at: what nobody checked is not
@@ -188,8 +238,8 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
   if (search.knows_any() && options.matches_defects)
     searched = rows_for_defects(oracle, problem, options, places.size());
   places.insert(places.end(), searched.begin(), searched.end());
-  for (const RowPlace& place : not_finite_rows(oracle.extent(), outputs, not_finite_limit))
-    places.push_back(place);
+  const NotFiniteRows not_finite = not_finite_rows(oracle.extent(), outputs, std::max(not_finite_limit, places.size()));
+  places.insert(places.end(), not_finite.places.begin(), not_finite.places.end());
   sort_once(places);
   sort_once(searched);
   const std::size_t parts = parts_of(places.size());
@@ -225,6 +275,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
     }
     if (defect) result.verdict.reason += "; " + text_of(*defect);
   }
+  add_reservations(whole, not_finite, places.size(), result.verdict);
   const RowPlace extent = oracle.extent();
   result.accuracy.rows_checked = static_cast<std::int64_t>(places.size());
   result.accuracy.rows_total = extent.batch * extent.head * extent.row;

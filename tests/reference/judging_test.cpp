@@ -250,6 +250,70 @@ BOOST_AUTO_TEST_CASE(row_that_was_never_written_is_found_outside_the_sample) {
   BOOST_TEST(caught == 4);
 }
 
+BOOST_AUTO_TEST_CASE(wrong_nan_is_found_behind_more_right_ones_than_are_judged) {
+  // Heads 0 to 2 are NaN rightly, and rows 300 to 399 of head 3 wrongly.
+  class NanOracle final : public FixedOracle {
+   public:
+    NanOracle() : FixedOracle({.batch = 1, .head = 4, .row = 1000}, 1e9) {}
+    void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
+      FixedOracle::row(place, arithmetic, rows);
+      if (place.head < 3) rows[0].value.assign(2, not_a_number);
+    }
+  };
+  const NanOracle oracle;
+  Tensor out(DType::f64, {1, 4, 1000, 2});
+  for (std::int64_t head = 0; head < 4; ++head) {
+    for (std::int64_t row = 0; row < 1000; ++row) {
+      test::set(out.view(), head < 3 ? not_a_number : 1.0, 0, head, row, 0);
+      test::set(out.view(), head < 3 ? not_a_number : -2.0, 0, head, row, 1);
+    }
+  }
+  TensorSet outputs;
+  outputs.add("out", out.view());
+  const Problem problem = parse_problem("hq4 sq1000 d2");
+  // One row of the sample a head: it holds none of the wrong ones.
+  const VerifyOptions few{.min_rows = 4, .matches_defects = false};
+  const Verification right = verify(oracle, problem, Arithmetic{}, outputs, few);
+  BOOST_TEST(right.verdict.has_passed());
+  BOOST_TEST(right.verdict.reason == "of 3000 rows that hold NaN or infinity 64 were judged");
+  for (std::int64_t row = 300; row < 400; ++row)
+    test::set(out.view(), not_a_number, 0, 3, row, 0);
+  BOOST_TEST(!verify(oracle, problem, Arithmetic{}, outputs, few).verdict.has_passed());
+}
+
+BOOST_AUTO_TEST_CASE(rows_that_overflow_are_unsupported_and_rows_without_proof_are_said) {
+  class Flagged final : public FixedOracle {
+   public:
+    explicit Flagged(bool overflows) : FixedOracle({.batch = 1, .head = 1, .row = 3}, 1.0), overflows_(overflows) {}
+    void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
+      FixedOracle::row(place, arithmetic, rows);
+      rows[0].may_overflow = overflows_ && place.row == 1;
+      rows[0].proves_nothing = !overflows_ && place.row == 1;
+    }
+
+   private:
+    bool overflows_;
+  };
+  const auto judge = [](const Oracle& oracle, double got) {
+    Tensor out(DType::f64, {1, 1, 3, 2});
+    for (std::int64_t row = 0; row < 3; ++row) {
+      test::set(out.view(), row == 1 ? got : 1.0, 0, 0, row, 0);
+      test::set(out.view(), -2.0, 0, 0, row, 1);
+    }
+    TensorSet outputs;
+    outputs.add("out", out.view());
+    return verify(oracle, parse_problem("sq3 d2"), Arithmetic{}, outputs, {}).verdict;
+  };
+  BOOST_TEST((judge(Flagged(true), not_a_number).outcome == Outcome::unsupported));
+  BOOST_TEST(judge(Flagged(true), not_a_number).reason ==
+             "scores exceed what the kernel's arithmetic holds in 1 of 3 rows");
+  BOOST_TEST((judge(Flagged(true), 9.0).outcome == Outcome::failed));  // a number is judged all the same
+  BOOST_TEST(judge(Flagged(true), 1.0).reason == "");
+  BOOST_TEST((judge(Flagged(false), not_a_number).outcome == Outcome::failed));
+  BOOST_TEST(judge(Flagged(false), 1.0).has_passed());
+  BOOST_TEST(judge(Flagged(false), 1.0).reason.find("1 of 3 rows prove nothing") == 0U);
+}
+
 BOOST_AUTO_TEST_CASE(expected_values_are_compared_within_their_tolerances) {
   Tensor got(DType::f32, {2, 2});
   Tensor expected(DType::f64, {2, 2});

@@ -277,6 +277,29 @@ BOOST_AUTO_TEST_CASE(lines_that_repeat_one_error_count_as_one_and_declared_round
   BOOST_TEST(beyond.judge()->ratio < 1.0);
 }
 
+BOOST_AUTO_TEST_CASE(where_rule_m_does_not_judge_only_what_rule_f_would_see_is_shown) {
+  MatchedFilter filter({{.name = "small"}, {.name = "large"}, {.name = "not finite"}});
+  for (int row = 0; row < 100; ++row) {
+    const std::vector<double> truth(16, row);
+    const OutputRow line{.output = "out",
+                         .index = {},
+                         .value = truth,
+                         .bound = std::vector<double>(16, 10.0),
+                         .plain = {},
+                         .deviation = std::vector<double>(16, 1.0)};
+    filter.add(line, DType::f64, truth,
+               {std::vector<double>(16, 5.0), std::vector<double>(16, 25.0), std::vector<double>(16, NAN)});
+  }
+  const auto shown = [&](bool judges, std::size_t defect) { return filter.figures(judges)[defect].is_shown(); };
+  BOOST_TEST(shown(true, 0));
+  BOOST_TEST(!shown(false, 0));
+  for (const bool judges : {true, false}) {
+    BOOST_TEST(shown(judges, 1));
+    BOOST_TEST(shown(judges, 2));
+  }
+  BOOST_TEST(filter.judge()->ratio < 1.0);
+}
+
 BOOST_AUTO_TEST_CASE(honest_kernels_pass_where_lines_are_alike_or_one_key_dominates) {
   for (const char* text :
        {"hq2 sq300 skv64 d64 scale=0", "sq300 skv3 d64 scale=40 softcap=20", "sq300 skv8 d16 scale=4",

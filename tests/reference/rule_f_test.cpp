@@ -127,4 +127,66 @@ BOOST_AUTO_TEST_CASE(bounds_of_the_oracle_are_rule_f_term_by_term) {
                             });
 }
 
+BOOST_AUTO_TEST_CASE(bound_of_lse_holds_where_stored_scores_are_wrong_by_thousands) {
+  // Scores of 1e5 and more in bf16: each may be off by 2^-8 of itself, and then lse is off by as much.
+  const Arithmetic stored{.score = 0x1p-8};
+  for (const char* text : {"sq4 skv9 d8 scale=30000", "sq4 skv9 d8 scale=1e30"}) {
+    const Problem problem = parse_problem(text);
+    const TensorStorage inputs = test::random_inputs(problem, "normal", {}, 33);
+    const Spec spec;
+    const auto oracle = make_softmax_oracle(spec, problem, inputs.views());
+    test::for_each_row(problem, [&](const RowPlace& at) {
+      double greatest = -HUGE_VAL, most = -HUGE_VAL, size = 0.0;
+      for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
+        double dot = 0.0;
+        for (std::int64_t c = 0; c < problem.head_dim; ++c)
+          dot += inputs.views().at("q").load(0, 0, at.row, c) * inputs.views().at("k").load(0, 0, j, c);
+        const double score = problem.effective_scale() * dot;
+        greatest = std::max(greatest, score);
+        most = std::max(most, score + 0x1p-8 * std::fabs(score));
+        size = std::max(size, std::fabs(score));
+      }
+      std::vector<OutputRow> lines;
+      oracle->row(at, stored, lines);
+      // One score is above all others by far, so that lse is that score.
+      BOOST_TEST(most - greatest > 300.0);
+      BOOST_TEST(lines[1].bound[0] >= most - greatest);
+      BOOST_TEST(lines[1].bound[0] <= 1.1 * 0x1p-8 * size);
+    });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(no_bound_is_wider_than_the_values_and_such_rows_say_that_they_prove_nothing) {
+  const Arithmetic stored{.score = 0x1p-8};
+  int unproven = 0;
+  for (const char* text : {"sq4 skv9 d8 dv3 scale=300", "sq4 skv9 d8 dv3 scale=300 dropout=0.4 seed=9"}) {
+    const Problem problem = parse_problem(text);
+    const DropoutMask mask(problem.dropout, problem.seed);
+    const TensorStorage inputs = test::random_inputs(problem, "normal", {}, 34);
+    const Spec spec;
+    const auto oracle = make_softmax_oracle(spec, problem, inputs.views());
+    test::for_each_row(problem, [&](const RowPlace& at) {
+      std::vector<OutputRow> lines;
+      oracle->row(at, stored, lines);
+      // Where one key is far above the others its weight is known all the same.
+      if (!lines[0].proves_nothing) return;
+      ++unproven;
+      for (std::int64_t c = 0; c < problem.head_dim_v; ++c) {
+        // All the weight on one key, which nobody knows: each of these results is within the bound.
+        double farthest = 0.0;
+        for (std::int64_t j = 0; j < problem.seq_kv; ++j) {
+          const bool kept = problem.dropout == 0.0 || mask.keeps(at.batch, at.head, at.row, j);
+          const double value = kept ? inputs.views().at("v").load(0, 0, j, c) / (1.0 - problem.dropout) : 0.0;
+          farthest = std::max(farthest, std::fabs(value - lines[0].value[static_cast<std::size_t>(c)]));
+        }
+        BOOST_TEST(lines[0].bound[static_cast<std::size_t>(c)] >= farthest);
+        BOOST_TEST(lines[0].bound[static_cast<std::size_t>(c)] <= 1.0001 * farthest + 1e-5);
+      }
+      oracle->row(at, Arithmetic{}, lines);
+      BOOST_TEST(!lines[0].proves_nothing);
+    });
+  }
+  BOOST_TEST(unproven >= 2);
+}
+
 BOOST_AUTO_TEST_SUITE_END()

@@ -3,7 +3,13 @@
 //     w_j = phi(q).phi(k_j), den = sum_j w_j + eps, O = sum_j w_j v_j / den, A = sum_j w_j |v_j| / den
 //     dphi = e_phi phi (+ u where phi is computed literally as elu(x) + 1, which cancels)
 //     dW_j = dphi_q.phi_k + phi_q.dphi_k + dphi_q.dphi_k        g = gamma(n + d) + gamma(state)
-//     bound = [sum_j dW_j |v_j - O| / den + g (A + |O|)] / (1 - min(1/2, sum_j dW_j / den + g)) + (3u + u_out) |O|
+//     loss = sum_j dW_j / den + g
+//     bound = [sum_j dW_j |v_j - O| / den + g (A + |O|)] / (1 - loss) + (3u + u_out) |O|
+//
+// Where the loss is so large that this says less, and where it reaches 1, so that the denominator may be lost: weights
+// are not negative, so that the result lies between values, or between them and the 0 of a lost numerator,
+//
+//     bound = max(max_j |v_j - O|, |O|) + 2 g / (1 - g) max_j |v_j| + (3u + u_out) (|O| + max_j |v_j|)
 //
 // Rules P and S, where every error of a sum is independent of the others and those of the features are not (an
 // exponential errs the same way wherever it is evaluated):
@@ -18,6 +24,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <numeric>
 #include <vector>
@@ -115,38 +122,64 @@ class LinearOracle final : public Oracle {
       out[c] = (std::isfinite(out[c]) ? out[c] + lost[c] : out[c]) / weights.denominator;
       magnitude[c] /= weights.denominator;
     }
+    std::vector<double> farthest(v.size()), largest(v.size());
     for (std::int64_t j = 0; j < keys; ++j) {
       load_line(inputs_.v, place.batch, head, j, v.data());
+      for (std::size_t c = 0; c < v.size(); ++c) {
+        farthest[c] = std::max(farthest[c], std::fabs(v[c] - out[c]));
+        largest[c] = std::max(largest[c], std::fabs(v[c]));
+      }
       row_loops().add_spread(weights.error[static_cast<std::size_t>(j)] / weights.denominator, 1.0, v.data(),
                              out.data(), std::ssize(v), moved.data());
     }
     for (std::int64_t c = 0; c < problem_.head_dim_v; ++c) {
       const auto at = static_cast<std::size_t>(c);
-      add_element(weights, arithmetic, out[at], magnitude[at], moved[at], line);
+      add_element(weights, arithmetic,
+                  {.out = out[at],
+                   .magnitude = magnitude[at],
+                   .coherent = moved[at],
+                   .farthest = farthest[at],
+                   .largest = largest[at]},
+                  line);
     }
   }
 
-  /// One element; coherent: sum_j dW_j |v_j - O| / den.
-  void add_element(const Weights& weights, const Arithmetic& arithmetic, double out, double magnitude, double coherent,
+  struct Element {
+    double out, magnitude;
+    double coherent;           ///< sum_j dW_j |v_j - O| / den
+    double farthest, largest;  ///< max_j |v_j - O|, max_j |v_j|
+  };
+
+  void add_element(const Weights& weights, const Arithmetic& arithmetic, const Element& element,
                    OutputRow& line) const {
     const auto keys = static_cast<std::int64_t>(weights.weight.size());
+    const double out = std::fabs(element.out);
     const double u = judged_roundoff(arithmetic);
     const double state = arithmetic.state_chain > 0 ? gamma(static_cast<double>(arithmetic.state_chain), u) : 0.0;
     // A row of few keys has no longer chain than those, whatever is declared for long ones.
     const double chain = std::min(chain_length(arithmetic, keys), static_cast<double>(keys));
     const double sums = gamma(chain + static_cast<double>(problem_.head_dim), u) + state;
     const double loss = weights.error_sum / weights.denominator + sums;
-    const double inflation = 1.0 / (1.0 - std::min(0.5, loss));
-    const double storing = (3.0 * u + arithmetic.output) * std::fabs(out) + arithmetic.output_floor;
+    const double inflation = loss < 1.0 ? 1.0 / (1.0 - loss) : std::numeric_limits<double>::infinity();
+    const double storing = (3.0 * u + arithmetic.output) * out + arithmetic.output_floor;
     const double tiny = underflow_floor(arithmetic);
-    line.value.push_back(out);
-    line.bound.push_back((coherent + sums * (magnitude + std::fabs(out))) * inflation + storing + tiny);
+    const double between =
+        std::max(element.farthest, out) + (2.0 * sums / (1.0 - sums) + 3.0 * u + arithmetic.output) * element.largest;
+    const double moved = element.coherent + sums * (element.magnitude + out);
+    const double bound = loss < 1.0 ? std::min(moved * inflation, between) : between;
+    line.proves_nothing = (line.value.empty() || line.proves_nothing) && !(moved * inflation <= between);
+    line.value.push_back(element.out);
+    line.bound.push_back(bound + storing + tiny);
 
     const double steps = chain + static_cast<double>(problem_.head_dim + arithmetic.state_chain);
-    const double variance = steps * u * u * (magnitude * magnitude + out * out);
-    line.probable.push_back((far_out * std::sqrt(variance) + coherent) * inflation + storing + tiny);
-    line.deviation.push_back(typical_rounding * std::sqrt(variance + storing * storing) + coherent + tiny);
-    line.coherent.push_back(coherent + tiny);
+    const double variance = steps * u * u * (element.magnitude * element.magnitude + out * out);
+    // Chances are of first order in the loss.
+    const bool has_chance = loss <= 0.5;
+    line.probable.push_back(has_chance ? (far_out * std::sqrt(variance) + element.coherent) * inflation + storing + tiny
+                                       : std::numeric_limits<double>::infinity());
+    line.deviation.push_back(
+        has_chance ? typical_rounding * std::sqrt(variance + storing * storing) + element.coherent + tiny : 0.0);
+    line.coherent.push_back(element.coherent + tiny);
   }
 
   Problem problem_;

@@ -206,9 +206,9 @@ BOOST_AUTO_TEST_CASE(values_that_no_row_sees_yet_never_leak) {
 }
 
 BOOST_AUTO_TEST_CASE(hard_inputs_stay_within_the_bound_in_every_type) {
-  for (const char* kind : {"normal", "minus12", "large_logits", "outliers", "padded"}) {
+  for (const char* kind : {"normal", "minus12", "large_logits", "huge_logits", "outliers", "padded"}) {
     for (const char* text : {"hq2 sq130 d32 causal", "hq2 sq100 d16 causal bf16", "hq2 sq100 d16 f16",
-                             "sq40 d264 dv48 causal", "hq2 sq99 d16 causal eps=1e-6"}) {
+                             "sq40 d264 dv48 causal", "hq8 sq64 d2 causal", "hq2 sq99 d16 causal eps=1e-6"}) {
       for (const KernelEntry& entry : select_kernels("linear")) {
         const Problem problem = parse_problem(text);
         if (!test::takes(entry, problem, kind)) continue;

@@ -224,7 +224,7 @@ class ModuleOracle final : public Oracle {
         continue;
       }
       const double weight = scores.multiplier[n] * scores.weight[n] / scores.sum;
-      const double moved = std::expm1(errors.eta[n] + errors.greatest);
+      const double moved = std::expm1(std::min(errors.eta[n], 300.0) + errors.greatest);
       line.value[key] = weight;
       line.bound[key] =
           weight * (moved * (1.0 + sum_error) + sum_error) + scores.multiplier[n] * 4.0 * underflow_floor(arithmetic);
