@@ -309,6 +309,7 @@ Section accuracy_section(const Study& study) {
   if (const std::string warning = sensitivity_warning(study); !warning.empty()) {
     section.blocks.emplace_back(Paragraph{warning});
   }
+  if (std::optional<Table> reserved = reservations_table(study)) section.blocks.emplace_back(std::move(*reserved));
   if (std::optional<Table> proved = sensitivity_table(study)) section.blocks.emplace_back(std::move(*proved));
   Table outputs = output_table(study);
   if (!outputs.rows.empty()) section.blocks.emplace_back(std::move(outputs));

@@ -60,6 +60,8 @@ Section approximation_section(const Study& study);
 
 /// Which named defects each cell's inputs would have shown; none where no cell was held against them.
 std::optional<Table> sensitivity_table(const Study& study);
+/// Passed cells whose verdict carries a reason; none where none does.
+std::optional<Table> reservations_table(const Study& study);
 /// A sentence when the inputs of some cells prove little; else empty.
 std::string sensitivity_warning(const Study& study);
 

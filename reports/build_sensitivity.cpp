@@ -78,4 +78,22 @@ std::string sensitivity_warning(const Study& study) {
       blind, cells);
 }
 
+std::optional<Table> reservations_table(const Study& study) {
+  Table table{.id = "reservations",
+              .title = "Passed with a reservation",
+              .note = "What a verdict that passed does not prove of its cell.",
+              .columns = {text_column("kernel"), text_column("backend"), text_column("problem"), text_column("inputs"),
+                          text_column("reservation")},
+              .rows = {},
+              .collapsed = false};
+  for (const View& view : study.views) {
+    const CellRecord& record = *view.record;
+    if (!view.passed() || record.verdict.reason.empty()) continue;
+    table.rows.push_back({code_entry(record.key.kernel), text_entry(record.key.backend), code_entry(record.key.problem),
+                          text_entry(record.key.inputs), text_entry(record.verdict.reason)});
+  }
+  if (table.rows.empty()) return std::nullopt;
+  return table;
+}
+
 }  // namespace attest::reports

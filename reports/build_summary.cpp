@@ -33,6 +33,7 @@ std::string joined_numbers(const std::set<std::int64_t>& numbers) {
 struct Counts {
   std::map<Outcome, long> of;
   long total = 0;
+  long reserved = 0;  // passed, with a reason that says what this does not prove
 
   long operator[](Outcome outcome) const {
     const auto found = of.find(outcome);
@@ -44,17 +45,22 @@ struct Counts {
 
 Counts count(const Study& study) {
   Counts counts;
-  for (const View& view : study.views)
+  for (const View& view : study.views) {
     ++counts.of[view.record->verdict.outcome];
+    counts.reserved += view.passed() && !view.record->verdict.reason.empty() ? 1 : 0;
+  }
   counts.total = static_cast<long>(study.views.size());
   return counts;
 }
 
 void fill_headline(const Counts& counts, Report& report) {
-  const std::string aside =
-      counts.not_run() == 0
-          ? ""
-          : fmt::format(" {} more cells were planned and not run, each with its reason.", counts.not_run());
+  std::string aside;
+  if (counts.reserved > 0) {
+    aside += fmt::format(" {} passed with a reservation: what that does not prove is listed under accuracy.",
+                         counts.reserved == 1 ? std::string("One cell") : fmt::format("{} cells", counts.reserved));
+  }
+  if (counts.not_run() > 0)
+    aside += fmt::format(" {} more cells were planned and not run, each with its reason.", counts.not_run());
   if (counts.total == 0) {
     report.headline = "The store holds no cells: nothing was run, so nothing is proved.";
     report.headline_tone = Tone::warning;
@@ -72,7 +78,7 @@ void fill_headline(const Counts& counts, Report& report) {
           "The one cell that ran passed: every checked element is within its derived bound of the double-precision "
           "reference." +
           aside;
-    report.headline_tone = Tone::good;
+    report.headline_tone = counts.reserved > 0 ? Tone::warning : Tone::good;
   } else {
     const long bad = counts[Outcome::failed] + counts[Outcome::crashed];
     report.headline = fmt::format("{} of {} cells that ran did not pass. No time is shown for them.{}",
@@ -252,18 +258,14 @@ std::vector<const FamilyContest*> contested_families(const std::vector<FamilyCon
 
 std::vector<Entry> winner_row(const FamilyContest& family) {
   const Standing standing = final_standing(family);
-  std::vector<Entry> row = {code_entry(family.family)};
   if (standing.kernel.empty()) {
-    row.insert(row.end(), {Missing{"no clear winner"}, Missing{}});
-  } else {
-    const std::string note = family.function_class.empty() ? "" : " (own function)";
-    row.push_back(Text{.text = standing.kernel + note, .code = true, .strong = true});
-    row.push_back(Text{.text = format_length(standing.from), .code = false, .strong = true});
+    return {code_entry(family.family), Missing{"no clear winner"}, Missing{}, Missing{},
+            text_entry(winner_sentence(family))};
   }
-  row.push_back(standing.kernel.empty() ? Entry{Missing{}} : number_entry(standing.ratio));
-  row.push_back(
-      text_entry(standing.unbroken && !standing.kernel.empty() ? lengths_text(family) : winner_sentence(family)));
-  return row;
+  const std::string note = family.function_class.empty() ? "" : " (own function)";
+  return {code_entry(family.family), Text{.text = standing.kernel + note, .code = true, .strong = true},
+          Text{.text = format_length(standing.from), .code = false, .strong = true}, number_entry(standing.ratio),
+          text_entry(standing.unbroken ? lengths_text(family) : winner_sentence(family))};
 }
 
 }  // namespace

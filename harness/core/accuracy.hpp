@@ -39,11 +39,11 @@ struct DefectFigure {
   double c = 0.0;            ///< the share of it that the errors hold: 0 without the defect, 1 with it
 
   double expected_z = 0.0;  ///< the z that these rows would give a kernel that has it
-  double limit_z = 0.0;     ///< the z from which rule M flags it
+  double limit_z = 0.0;     ///< the z from which rule M flags it; 0 where M does not judge and F would not see it
 
-  /// Whether rule M would have seen it: the expected z is above the limit by three standard deviations of itself, so
-  /// that fewer than one in 700 kernels that have the defect would have passed. Inputs that do not show a defect prove
-  /// nothing about it by this rule.
+  /// Whether rule M, or F where M does not judge these inputs, would have seen it: the expected z is above the limit by
+  /// three standard deviations of itself, so that fewer than one in 700 kernels that have the defect would have passed.
+  /// Inputs that do not show a defect prove nothing about it by this rule.
   bool is_shown() const { return expected_z >= limit_z + 3.0 && limit_z > 0.0; }
   static constexpr double greatest_z = 8.0;
 };

@@ -61,7 +61,9 @@ struct OutputRow {
 /// A named way to be wrong, such as "scale +1%".
 struct KnownDefect {
   std::string_view name;
-  double least_share = 0.0;  ///< up to this share of it (rule M's |c|) honest kernels may seem to have
+  /// Up to this share of it (rule M's |c|) honest kernels may seem to have; infinite: no defect, but a rounding that is
+  /// declared.
+  double least_share = 0.0;
 };
 
 /// Computes the truth, and the bound that follows from a kernel's arithmetic, a row at a time, in double.

@@ -12,7 +12,7 @@ enum class Outcome { passed, failed, skipped, unsupported, suspect, crashed, tim
 std::string_view name_of(Outcome outcome);
 std::optional<Outcome> outcome_named(std::string_view name);
 
-/// An outcome with its reason; all but passed carry one.
+/// An outcome with its reason; all but passed carry one, and a passed one where it leaves something unproved.
 struct Verdict {
   Outcome outcome = Outcome::failed;
   std::string reason = "no verdict was reached";

@@ -118,6 +118,18 @@ BOOST_AUTO_TEST_CASE(reasons_that_differ_in_numbers_alone_are_one_row) {
   BOOST_TEST(std::get<Number>(table.rows[0].at(2)).value + std::get<Number>(table.rows[1].at(2)).value == 3);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_passed_cell_does_not_prove_stands_in_the_headline_and_in_a_table) {
+  ReportInput input = clean_sweep();
+  BOOST_TEST(build_report(input).headline.find("reservation") == std::string::npos);
+  input.cells[1].verdict.reason = "3 of 8 rows prove nothing";
+  const Report report = build_report(input);
+  BOOST_TEST(report.headline.find("One cell passed with a reservation") != std::string::npos, report.headline);
+  BOOST_TEST((report.headline_tone == Tone::warning));
+  const Table table = table_of(report, "reservations");
+  BOOST_TEST_REQUIRE(table.rows.size() == 1U);
+  BOOST_TEST(std::get<Text>(table.rows[0].at(4)).text == "3 of 8 rows prove nothing");
+}
+
 BOOST_AUTO_TEST_SUITE_END()
 
 }  // namespace
