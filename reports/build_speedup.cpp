@@ -93,12 +93,10 @@ Table speedup_table(const std::vector<Speedup>& all, const std::string& base, bo
                                          (many_threads ? ", " + threads_text(cell.threads) : "")),
                               number_entry(comparison.second_median), number_entry(comparison.first_median),
                               number_entry(1 / comparison.ratio)};
-    if (speedup.ratio.has_interval) {
-      row.push_back(number_entry(1 / comparison.ratio_interval.high));
-      row.push_back(number_entry(1 / comparison.ratio_interval.low));
-    } else {
-      row.insert(row.end(), {Missing{"too few samples"}, Missing{}});
-    }
+    std::optional<attest::Interval> interval;
+    if (speedup.ratio.has_interval)
+      interval = attest::Interval{1 / comparison.ratio_interval.high, 1 / comparison.ratio_interval.low};
+    add_interval(interval, "too few samples", row);
     const Tone tone = speedup.difference == Difference::faster   ? Tone::good
                       : speedup.difference == Difference::slower ? Tone::bad
                                                                  : Tone::neutral;

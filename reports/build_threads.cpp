@@ -19,12 +19,8 @@ std::vector<Entry> threads_row(const View& fewest, const View& more) {
                             number_entry(record.key.threads),
                             number_entry(ratio.comparison.first_median),
                             number_entry(ratio.comparison.ratio)};
-  if (ratio.has_interval) {
-    row.push_back(number_entry(ratio.comparison.ratio_interval.low));
-    row.push_back(number_entry(ratio.comparison.ratio_interval.high));
-  } else {
-    row.insert(row.end(), {Missing{"too few samples"}, Missing{}});
-  }
+  add_interval(ratio.has_interval ? std::optional(ratio.comparison.ratio_interval) : std::nullopt, "too few samples",
+               row);
   row.push_back(number_entry(ratio.comparison.ratio * fewest.record->key.threads / record.key.threads));
   return row;
 }

@@ -171,12 +171,10 @@ std::vector<Block> published_comparison(const Study& study, const Json& comparis
       any = true;
     }
     for (const Ours& ours : all) {
-      std::vector<Entry> line = {text_entry(row.at("what")),
-                                 number_entry(row.at("published")),
+      std::vector<Entry> line = {text_entry(row.at("what")), number_entry(row.at("published")),
                                  row.contains("published_to") ? number_entry(row.at("published_to")) : Missing{""},
-                                 number_entry(ours.value),
-                                 ours.interval ? number_entry(ours.interval->low) : Missing{without},
-                                 ours.interval ? number_entry(ours.interval->high) : Missing{""}};
+                                 number_entry(ours.value)};
+      add_interval(ours.interval, without, line);
       if (of_times) line.insert(line.end(), {number_entry(ours.seconds), number_entry(ours.seconds_of_other)});
       line.insert(line.end(), {text_entry(comparison.at("unit")), code_entry(ours.kernel), code_entry(ours.problem)});
       table.rows.push_back(std::move(line));

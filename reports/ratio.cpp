@@ -28,4 +28,10 @@ TimeRatio time_ratio(const View& first, const View& second) {
   return result;
 }
 
+void add_interval(const std::optional<attest::Interval>& interval, const std::string& without,
+                  std::vector<Entry>& row) {
+  row.push_back(interval ? number_entry(interval->low) : Entry(Missing{without}));
+  row.push_back(interval ? number_entry(interval->high) : Entry(Missing{}));
+}
+
 }  // namespace attest::reports

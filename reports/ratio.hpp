@@ -1,6 +1,10 @@
 // The time of one cell over that of another, with its interval.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "harness/measure/comparison.hpp"
 #include "reports/study.hpp"
 
@@ -17,5 +21,8 @@ struct TimeRatio {
 
 /// Of two timed views. Two intervals of medians hold together with 95% when each does with 97.5% (Bonferroni).
 TimeRatio time_ratio(const View& first, const View& second);
+
+/// Two entries of a row: the ends of the interval, or why there is none and nothing.
+void add_interval(const std::optional<attest::Interval>& interval, const std::string& without, std::vector<Entry>& row);
 
 }  // namespace attest::reports
