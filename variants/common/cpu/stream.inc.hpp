@@ -80,13 +80,15 @@ ATTEST_TILES_INLINE void stream_score_block(const float* __restrict queries, std
       }
     }
   }
+  // Unrolled like the others: an array of registers that any loop walks through lies in memory for all of them.
   for (; column < head_dim; column += width) {
+#pragma GCC unroll 4
     for (int key = 0; key < kKeys; ++key) {
       const Floats value = widen<kStorage>(keys + key * shape.row_stride + column * shape.column_stride,
                                            shape.column_stride, head_dim - column);
-      for (int row = 0; row < kRows; ++row) {
+#pragma GCC unroll 4
+      for (int row = 0; row < kRows; ++row)
         sums[row][key] = multiply_add(value, load(queries + row * query_stride + column), sums[row][key]);
-      }
     }
   }
 #pragma GCC unroll 4
