@@ -252,7 +252,7 @@ class CellRun {
     const bool cold = problem_.decodes() && record_.key.backend == "cpu";
     std::vector<double> read_rates;
     if (cold) {
-      workload.prepare = [this] { flush_from_caches(cache_bytes()); };
+      workload.prepare = [this] { flush_from_caches(cache_bytes(), problem_threads()); };
       read_rates = read_rates_now();
     }
     TimingOptions options;
@@ -297,7 +297,7 @@ class CellRun {
     PhaseFigures figures;
     double elapsed = 0.0;
     while (figures.runs < most_runs && elapsed < enough_seconds) {
-      if (cold) flush_from_caches(cache_bytes());
+      if (cold) flush_from_caches(cache_bytes(), problem_threads());
       const Clock::time_point start = Clock::now();
       if (!execution_->run_in_phases(phases)) return std::nullopt;
       elapsed += std::chrono::duration<double>(Clock::now() - start).count();

@@ -1,7 +1,9 @@
 #include "variants/common/cpu/stream_attention.hpp"
 
 #include <algorithm>
+#include <bit>
 
+#include "variants/common/cpu/cache.hpp"
 #include "variants/common/cpu/instruction_set.hpp"
 #include "variants/common/cpu/parallel.hpp"
 
@@ -9,6 +11,8 @@ namespace attest::tiles {
 
 namespace {
 
+constexpr std::int64_t shortest_piece = 64;
+// Chunks are whole pieces.
 constexpr std::int64_t chunk_granule = 256;
 
 KeySplit split_of(const Problem& problem, int threads) {
@@ -42,6 +46,7 @@ class GroupStream {
         batch_(batch),
         head_kv_(head_kv),
         group_(static_cast<int>(call.problem.group())),
+        piece_(stream_piece(call.problem)),
         clock_(clock),
         queries_(reinterpret_cast<float*>(memory)),
         scores_(reinterpret_cast<float*>(memory + Workspace::padded_for<float>(query_floats(call.problem)))) {
@@ -62,11 +67,11 @@ class GroupStream {
   }
 
   void attend(KeySpan keys) {
-    for (std::int64_t first = keys.first; first < keys.last; first += stream_piece) {
-      const int count = static_cast<int>(std::min(stream_piece, keys.last - first));
+    for (std::int64_t first = keys.first; first < keys.last; first += piece_) {
+      const int count = static_cast<int>(std::min(piece_, keys.last - first));
       const Rows k = call_.key_rows(batch_, head_kv_, first);
       const Rows v = call_.value_rows(batch_, head_kv_, first);
-      const int next = static_cast<int>(std::clamp<std::int64_t>(keys.last - first - count, 0, stream_piece));
+      const int next = static_cast<int>(std::clamp<std::int64_t>(keys.last - first - count, 0, piece_));
       const Rows next_k = call_.key_rows(batch_, head_kv_, first + count);
       const int head_dim = static_cast<int>(call_.problem.head_dim);
       clock_.enter(Phase::products);
@@ -142,6 +147,7 @@ class GroupStream {
   std::int64_t batch_;
   std::int64_t head_kv_;
   int group_;
+  std::int64_t piece_;
   PhaseClock clock_;
   float* queries_;
   float* scores_;
@@ -150,6 +156,16 @@ class GroupStream {
 };
 
 }  // namespace
+
+std::int64_t stream_piece(const Problem& problem) {
+  const std::size_t row = static_cast<std::size_t>(problem.head_dim) * size_of(problem.dtype);
+  const auto fits = static_cast<std::int64_t>(std::bit_floor(cache_sizes().l2 / 32 / row));
+  return std::clamp(fits, shortest_piece, chunk_granule);
+}
+
+std::int64_t stream_rescales(const Problem& problem) {
+  return (problem.seq_kv - 1) / stream_piece(problem);
+}
 
 std::size_t stream_bytes(const Problem& problem, int threads) {
   return static_cast<std::size_t>(threads) * thread_bytes(problem) +

@@ -15,9 +15,9 @@ namespace attest::tiles {
 
 /// Query heads that share one key head, at most.
 inline constexpr std::int64_t largest_stream_group = 64;
-/// Keys of one piece: its K and V stay in the caches until all query rows of the group have used them, while those of
-/// the next piece are on their way.
-inline constexpr std::int64_t stream_piece = 64;
+/// Keys of one piece, a power of 2 from 64 to 256: its K and V stay in L2 until all query rows of the group have used
+/// them, while those of the next piece are on their way. K of a piece takes up to a 32nd of L2.
+std::int64_t stream_piece(const Problem& problem);
 
 /// Workspace of attend_in_streams(), exact.
 std::size_t stream_bytes(const Problem& problem, int threads);
@@ -26,8 +26,6 @@ std::size_t stream_bytes(const Problem& problem, int threads);
 void attend_in_streams(const KernelCall& call, const AttentionCall& attention);
 
 /// Rescales of a row: pieces of a chunk less 1 and chunks less 1 together are at most all pieces less 1.
-inline std::int64_t stream_rescales(const Problem& problem) {
-  return (problem.seq_kv - 1) / stream_piece;
-}
+std::int64_t stream_rescales(const Problem& problem);
 
 }  // namespace attest::tiles
