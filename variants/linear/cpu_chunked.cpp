@@ -118,7 +118,7 @@ void absorb_keys(Chunk& chunk, const Tensors& tensors, std::int64_t b, std::int6
   }
 }
 
-/// What chunk `index` of the same head reads, if there is one.
+/// What chunk `index` of the same head reads and writes, if there is one.
 void look_ahead(Chunk& chunk, const Tensors& tensors, const Schedule& schedule, std::int64_t b, std::int64_t h_kv,
                 std::int64_t index) {
   const Problem& problem = tensors.problem;
@@ -132,6 +132,7 @@ void look_ahead(Chunk& chunk, const Tensors& tensors, const Schedule& schedule, 
   ahead.add(rows_at(tensors.k, b, h_kv, key), rows_from(key, schedule.kv_length()), problem.head_dim);
   ahead.add(rows_at(tensors.v, b, h_kv, key), rows_from(key, schedule.kv_length()), problem.head_dim_v);
   ahead.add(rows_at(tensors.q, b, h_kv * problem.group(), row), rows_from(row, problem.seq_q), problem.head_dim);
+  ahead.add(rows_at(tensors.out, b, h_kv * problem.group(), row), rows_from(row, problem.seq_q), problem.head_dim_v);
 }
 
 /// The query chunks of one part of key head h_kv, for every query head of its group. The state holds the keys before.
