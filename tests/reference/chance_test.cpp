@@ -80,7 +80,11 @@ struct RulePS {
             std::pow(weight[j] * shift[j] * away, 2) + (stored * stored + sigma * sigma) * std::pow(kappa[j] * v(j), 2);
         spread += weight[j] * away * away;
       }
-      // With dropout the stored weight of a tile's greatest key is 1/(1-p), rounded, in every row.
+      // With dropout the stored weight of a tile's greatest key is 1/(1-p), rounded, in every row: a number from 1 to 2
+      // here, in 11 bits where u_p is that of f16, and in bits that nobody knows otherwise.
+      const double same = 1.0 / (1.0 - p.dropout);
+      const double rounding =
+          a.weight == 0x1p-11 ? std::fabs(std::nearbyint(same * 1024.0) / 1024.0 / same - 1.0) : a.weight;
       double repeated = 0.0;
       const std::int64_t tile = a.rescales > 0 ? (p.seq_kv + a.rescales) / (a.rescales + 1) : 64;
       for (std::int64_t first = 0; p.dropout > 0.0 && first < p.seq_kv; first += tile) {
@@ -90,7 +94,7 @@ struct RulePS {
         repeated += kappa[at_top] * weight[at_top] * std::fabs(v(at_top));
       }
       const double coherent = 2.0 * u * std::fabs(with_slope - out * slope) + shared * std::sqrt(spread) +
-                              (p.dropout > 0.0 ? 2.0 * u * size : 0.0) + a.weight * repeated;
+                              (p.dropout > 0.0 ? 2.0 * u * size : 0.0) + rounding * repeated;
       const double stored = (3.0 * u + a.output) * std::fabs(out) + a.output_floor;
       bound.push_back(6.5 * std::sqrt(variance) + coherent + stored);  // but for the inflation of second order
       deviation.push_back(0.41 * std::sqrt(variance + stored * stored) + coherent);

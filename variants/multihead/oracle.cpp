@@ -213,7 +213,7 @@ class ModuleOracle final : public Oracle {
     const ScoreChances chances = lost ? ScoreChances{} : score_chances(*stage_, arithmetic, scores);
     const double u = judged_roundoff(arithmetic);
     const double sum_error = gamma(chain_length(arithmetic, static_cast<std::int64_t>(scores.key.size())), u) + 4.0 * u;
-    if (!lost && arithmetic.truncated_chunk == 0) {
+    if (!lost && arithmetic.truncated_chunk == 0 && chances.excess.empty()) {
       line.probable.assign(line.value.size(), 0.0);
       line.deviation.assign(line.value.size(), 0.0);
     }
@@ -228,7 +228,7 @@ class ModuleOracle final : public Oracle {
       line.value[key] = weight;
       line.bound[key] =
           weight * (moved * (1.0 + sum_error) + sum_error) + scores.multiplier[n] * 4.0 * underflow_floor(arithmetic);
-      // Rules P and S; truncating sums err to one side, and are left to rule F.
+      // Rules P and S; truncating sums err to one side and far keys as they like: both are left to rule F.
       if (line.probable.empty()) continue;
       const double kept = scores.multiplier[n];
       const double own = kept > 0.0 ? kept * chances.moments[n].shift : 0.0;
