@@ -33,14 +33,28 @@ double quantile(std::vector<float>& sample, double share) {
   return sample[static_cast<std::size_t>(rank)];
 }
 
+// What the indices of an element are called: batch entry, head, query row, key, column. Empty for tensors of other
+// names.
+std::string_view axes_of(std::string_view output, std::size_t rank) {
+  struct Axes {
+    std::string_view output, names;
+  };
+  constexpr Axes known[] = {
+      {"out", "b,h,i,c"},     {"out", "b,i,c"},       {"context", "b,i,c"},   {"lse", "b,h,i"},
+      {"weights", "b,h,i,j"}, {"heads_q", "b,h,i,c"}, {"heads_k", "b,h,j,c"}, {"heads_v", "b,h,j,c"},
+  };
+  for (const Axes& axes : known)
+    if (axes.output == output && (axes.names.size() + 1) / 2 == rank) return axes.names;
+  return {};
+}
+
 }  // namespace
 
 std::string text_of_element(std::string_view output, const JudgedElement& element) {
   std::vector<std::int64_t> index(element.index.begin(), element.index.end());
   if (element.column >= 0) index.push_back(element.column);
-  constexpr std::string_view names[] = {"", "", "", "(b,h,i) = ", "(b,h,i,c) = "};
-  const bool is_attention = element.index.size() == 3 || index.size() == 4;
-  return fmt::format("{} {}({})", output, is_attention ? names[index.size()] : "", fmt::join(index, ","));
+  const std::string_view names = axes_of(output, index.size());
+  return fmt::format("{} {}({})", output, names.empty() ? "" : fmt::format("({}) = ", names), fmt::join(index, ","));
 }
 
 double unit_in_last_place(DType type, double value) {

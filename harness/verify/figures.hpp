@@ -24,7 +24,8 @@ struct JudgedElement {
   double deviation = 0.0;  ///< rule S's standard deviation; 0: the rule does not hold here
 };
 
-/// "out (b,h,i,c) = (0,1,2,3)"
+/// "out (b,h,i,c) = (0,1,2,3)", "weights (b,h,i,j) = (0,1,2,3)": the tensor's own axes, which are batch entry, head,
+/// query row, key and column; the indices alone for tensors of other names.
 std::string text_of_element(std::string_view output, const JudgedElement& element);
 
 /// Judges the elements of one output tensor and gathers the figures that a paper quotes. Collectors of parts of a
