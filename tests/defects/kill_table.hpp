@@ -11,9 +11,6 @@ namespace attest::test {
 struct Count {
   int runs = 0;
   std::map<std::string, int> rejected;  ///< by the rule's name; rules that rejected none are there with 0
-  /// Runs that passed and whose own verdict says that these inputs do not show the defect (DefectFigure::is_shown): it
-  /// is below what any sum over these rows could tell from rounding with certainty.
-  int not_shown = 0;
 };
 
 /// What became of one defect in one type.
@@ -31,6 +28,16 @@ struct RightRow {
   Count count;
 };
 
+/// How many rows the finest defect, "scale +0.1%", takes to be rejected in one type, on normal inputs of full attention
+/// with one head of 64 dimensions, when rule M looks at all of them.
+struct Reach {
+  std::string type;
+  std::int64_t keys = 0;
+  /// The least power of 2 from which on, to the greatest tried, kernels that have it are rejected for every seed and
+  /// their verdicts say that the inputs show it (DefectFigure::is_shown); 0 where there is none.
+  std::int64_t rows = 0;
+};
+
 /// The verifier's own quality: what the rules say of kernels that are known to be wrong, and of right ones. Of `out`
 /// alone, since lse, which few others check, would give some defects away.
 struct KillTable {
@@ -38,6 +45,7 @@ struct KillTable {
   std::vector<std::string> own_rules;  ///< F, P, S, ...; "Attest" is all of them together
   std::vector<DefectRow> defects;
   std::vector<RightRow> right;
+  std::vector<Reach> reach{};  ///< of reach_of(), which takes minutes; empty unless asked for
 };
 
 /// The name of all own rules together.
@@ -47,12 +55,14 @@ inline constexpr const char* together = "Attest";
 /// same benches and `right_seeds` sets of inputs.
 KillTable make_kill_table(std::uint64_t seed, int right_seeds);
 
+/// The reach on 64 to 1024 keys in every type, 4 to 256 rows and `seeds` seeds.
+std::vector<Reach> reach_of(std::uint64_t seed, int seeds);
+
 /// The table as text for a person.
 std::string text_of(const KillTable& table);
 
-/// Runs of defects of meaning on normal and outlier inputs that passed though their verdict says that the inputs would
-/// have shown the defect: none may be there. One line each.
-std::string missed_though_shown(const KillTable& table);
+/// Runs of defects of meaning on normal and outlier inputs that passed: none may be there. One line each.
+std::string missed_of_meaning(const KillTable& table);
 
 /// The table as the data file that a report prints, provenance first; and one back from its text.
 std::string to_json(const KillTable& table, const std::map<std::string, std::string>& made);
