@@ -4,6 +4,9 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <mutex>
+#include <numbers>
+#include <optional>
 
 #include "reference/bounds.hpp"
 #include "reference/plain.hpp"
@@ -12,6 +15,7 @@
 #include "reference/softmax_defects.hpp"
 #include "reference/softmax_quad.hpp"
 #include "reference/softmax_row.hpp"
+#include "reference/softmax_sight.hpp"
 
 namespace attest {
 namespace {
@@ -40,6 +44,11 @@ class SoftmaxOracle final : public Oracle {
   }
 
   double row_cost() const override { return row_cost_; }
+
+  std::optional<bool> sees_not_finite(const RowPlace& place) const override {
+    std::call_once(sight_made_, [this] { sight_.emplace(inputs_); });
+    return sight_->sees(place);
+  }
 
   std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
 
@@ -119,17 +128,29 @@ class SoftmaxOracle final : public Oracle {
     }
   }
 
-  /// Whether a product of q and k, before or after the scale, may exceed f32, or a stored score the type of 11 bits.
+  /// Whether a partial sum of products of q and k, in any order, may exceed f32, before or after the scale (times log2
+  /// e in kernels that work in base 2), or a stored score f16. A partial sum, of whichever terms, is at most the sum of
+  /// those of one sign, (a + |s|) / 2, a being the sum of their magnitudes and s that of all; beside, roundings.
   bool may_overflow(const Arithmetic& arithmetic, const RowScores& scores) const {
     if (accumulates_in_double(arithmetic)) return false;
-    const double greatest = *std::max_element(scores.magnitude.begin(), scores.magnitude.end());
-    const double before_scale = inputs_.scale != 0.0 ? greatest / std::fabs(inputs_.scale) : 0.0;
-    const double stored = arithmetic.score == unit_roundoff(DType::f16) ? 65504.0 : static_cast<double>(FLT_MAX);
-    return std::max(greatest, before_scale) >= static_cast<double>(FLT_MAX) || greatest >= stored;
+    const double rounding = gamma(static_cast<double>(inputs_.problem.head_dim) + 1.0, Roundoffs(arithmetic).unit);
+    double partial = 0.0;
+    double whole = 0.0;
+    for (std::size_t j = 0; j < scores.magnitude.size(); ++j) {
+      const double error = rounding * scores.magnitude[j];
+      partial = std::max(partial, (scores.magnitude[j] + std::fabs(scores.scaled[j])) / 2.0 + error);
+      whole = std::max(whole, std::fabs(scores.scaled[j]) + error);
+    }
+    const double before_scale = inputs_.scale != 0.0 ? partial / std::fabs(inputs_.scale) : 0.0;
+    const bool stores_f16 = arithmetic.score == unit_roundoff(DType::f16);
+    return std::max(std::numbers::log2e * partial, before_scale) >= static_cast<double>(FLT_MAX) ||
+           (stores_f16 && whole >= 65504.0);
   }
 
   SoftmaxInputs inputs_;
   SoftmaxDefects defects_;
+  mutable std::once_flag sight_made_;
+  mutable std::optional<NotFiniteSight> sight_;  // only rows with NaN want it
   double row_cost_ = 0.0;
 };
 

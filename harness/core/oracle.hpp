@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -79,6 +80,10 @@ class Oracle {
 
   /// Replaces `rows` by every line of the outputs that belongs to `place`. Thread-safe.
   virtual void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const = 0;
+
+  /// Whether the row at `place` sees a NaN or an infinity in its inputs, told by a scan that works nothing out; where
+  /// not, none of its outputs is NaN unless arithmetic overflows. Nothing where nobody looked.
+  virtual std::optional<bool> sees_not_finite(const RowPlace& /*place*/) const { return std::nullopt; }
 
   /// The ways to be wrong that a kernel of that arithmetic could show on these inputs, told apart by the first line of
   /// row().

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 namespace attest {
 namespace {
@@ -33,9 +34,16 @@ bool line_is_finite(const TensorView& view, std::int64_t offset, bool scalar) {
   return true;
 }
 
+// `count` of the places, evenly spread.
+void take(const std::vector<RowPlace>& places, std::size_t count, std::vector<RowPlace>& taken) {
+  for (std::size_t at = 0; at < count; ++at)
+    taken.push_back(places[places.size() * at / count]);
+}
+
 }  // namespace
 
-NotFiniteRows not_finite_rows(const RowPlace& extent, const TensorSet& outputs, std::size_t limit) {
+NotFiniteRows not_finite_rows(const Oracle& oracle, const TensorSet& outputs, std::size_t limit) {
+  const RowPlace extent = oracle.extent();
   NotFiniteRows result;
   for (const TensorSet::Entry& output : outputs.entries()) {
     const TensorView& view = output.view;
@@ -53,10 +61,24 @@ NotFiniteRows not_finite_rows(const RowPlace& extent, const TensorSet& outputs, 
         }
       }
     }
-    const std::size_t kept = std::min(limit, places.size());
-    for (std::size_t at = 0; at < kept; ++at)
-      result.places.push_back(places[places.size() * at / kept]);
     result.found += std::ssize(places);
+    // Looking at inputs pays only where not all rows are judged.
+    std::vector<RowPlace> unexplained;
+    std::int64_t seen = 0;
+    if (places.size() > limit) {
+      const auto explained = std::stable_partition(places.begin(), places.end(), [&](const RowPlace& place) {
+        const std::optional<bool> sees = oracle.sees_not_finite(place);
+        seen += sees.value_or(false) ? 1 : 0;
+        return !sees.value_or(true);
+      });
+      unexplained.assign(places.begin(), explained);
+      places.erase(places.begin(), explained);
+    }
+    const std::size_t first = std::min(limit, unexplained.size());
+    const std::size_t second = std::min(limit - first, places.size());
+    take(unexplained, first, result.places);
+    take(places, second, result.places);
+    result.seen += std::max<std::int64_t>(0, seen - static_cast<std::int64_t>(second));
   }
   return result;
 }

@@ -187,8 +187,10 @@ void add_reservations(const LineJudge& judge, const NotFiniteRows& not_finite, s
                     judge.without_proof(), places));
   }
   if (static_cast<std::size_t>(not_finite.found) > not_finite.places.size()) {
-    parts.push_back(
-        fmt::format("of {} rows that hold NaN or infinity {} were judged", not_finite.found, not_finite.places.size()));
+    const std::string seen =
+        not_finite.seen > 0 ? fmt::format(", {} of the others see one in their inputs", not_finite.seen) : "";
+    parts.push_back(fmt::format("of {} rows that hold NaN or infinity {} were judged{}", not_finite.found,
+                                not_finite.places.size(), seen));
   }
   verdict.reason = fmt::format("{}", fmt::join(parts, "; "));
 }
@@ -238,7 +240,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
   if (search.knows_any() && options.matches_defects)
     searched = rows_for_defects(oracle, problem, options, places.size());
   places.insert(places.end(), searched.begin(), searched.end());
-  const NotFiniteRows not_finite = not_finite_rows(oracle.extent(), outputs, std::max(not_finite_limit, places.size()));
+  const NotFiniteRows not_finite = not_finite_rows(oracle, outputs, std::max(not_finite_limit, places.size()));
   places.insert(places.end(), not_finite.places.begin(), not_finite.places.end());
   sort_once(places);
   sort_once(searched);

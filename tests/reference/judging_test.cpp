@@ -2,6 +2,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 #include <string>
 #include <tuple>
@@ -279,6 +280,41 @@ BOOST_AUTO_TEST_CASE(wrong_nan_is_found_behind_more_right_ones_than_are_judged) 
   for (std::int64_t row = 300; row < 400; ++row)
     test::set(out.view(), not_a_number, 0, 3, row, 0);
   BOOST_TEST(!verify(oracle, problem, Arithmetic{}, outputs, few).verdict.has_passed());
+}
+
+BOOST_AUTO_TEST_CASE(one_wrong_nan_among_thousands_of_right_ones_is_found_where_its_row_sees_none) {
+  class SeeingOracle final : public FixedOracle {
+   public:
+    SeeingOracle() : FixedOracle({.batch = 1, .head = 4, .row = 1000}, 1e9) {}
+    void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
+      FixedOracle::row(place, arithmetic, rows);
+      if (place.head < 3) rows[0].value.assign(2, not_a_number);
+    }
+    std::optional<bool> sees_not_finite(const RowPlace& place) const override { return place.head < 3; }
+  };
+  const SeeingOracle oracle;
+  Tensor out(DType::f64, {1, 4, 1000, 2});
+  for (std::int64_t head = 0; head < 4; ++head) {
+    for (std::int64_t row = 0; row < 1000; ++row) {
+      test::set(out.view(), head < 3 ? not_a_number : 1.0, 0, head, row, 0);
+      test::set(out.view(), head < 3 ? not_a_number : -2.0, 0, head, row, 1);
+    }
+  }
+  TensorSet outputs;
+  outputs.add("out", out.view());
+  const Problem problem = parse_problem("hq4 sq1000 d2");
+  const VerifyOptions few{.min_rows = 4, .matches_defects = false};
+  const Verification right = verify(oracle, problem, Arithmetic{}, outputs, few);
+  BOOST_TEST(right.verdict.has_passed());
+  BOOST_TEST(right.verdict.reason ==
+             "of 3000 rows that hold NaN or infinity 64 were judged, 2936 of the others see one in their inputs");
+  for (const std::int64_t row : {301, 617}) {
+    test::set(out.view(), not_a_number, 0, 3, row, 1);
+    const Verification wrong = verify(oracle, problem, Arithmetic{}, outputs, few);
+    BOOST_TEST(!wrong.verdict.has_passed());
+    BOOST_TEST(wrong.verdict.reason.find("out (b,h,i,c) = (0,3," + std::to_string(row) + ",1)") == 0U);
+    test::set(out.view(), -2.0, 0, 3, row, 1);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rows_that_overflow_are_unsupported_and_rows_without_proof_are_said) {

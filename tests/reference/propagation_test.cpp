@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <string_view>
+#include <vector>
 
 #include "harness/core/error.hpp"
 #include "harness/verify/verify.hpp"
@@ -126,6 +127,64 @@ BOOST_AUTO_TEST_CASE(infinite_value_under_a_vanishing_weight_may_be_infinite_or_
   const Row row(problem, inputs, {0, 0, 2});
   BOOST_TEST(row.out().value[0] == infinity);
   BOOST_TEST(row.out().bound[0] == infinity);
+}
+
+// A row that sees no NaN has a finite truth, and keys that are hidden in any way are not seen.
+BOOST_AUTO_TEST_CASE(rows_that_see_nan_are_told_without_working_them_out) {
+  const Problem several = parse_problem("b2 hq4 hkv2 sq30 skv40 d8 dv4 causal window=11,0");
+  for (const double poison : {not_a_number, infinity}) {
+    TensorStorage inputs = test::random_inputs(several, "normal", {.mask = true, .bias = true, .kv_lengths = true}, 7);
+    const Spec spec;
+    const auto clean = make_softmax_oracle(spec, several, inputs.views());
+    test::for_each_row(several, [&](const RowPlace& place) { BOOST_TEST(!clean->sees_not_finite(place).value()); });
+    test::set(inputs.find("q")->view(), poison, 0, 1, 4, 3);
+    test::set(inputs.find("k")->view(), poison, 0, 1, 12, 0);
+    test::set(inputs.find("v")->view(), poison, 1, 0, 20, 2);
+    const auto oracle = make_softmax_oracle(spec, several, inputs.views());
+    int seen = 0, right = 0;
+    test::for_each_row(several, [&](const RowPlace& place) {
+      std::vector<OutputRow> lines;
+      oracle->row(place, Arithmetic{}, lines);
+      bool is_finite = true;
+      for (const double value : lines[0].value)
+        is_finite = is_finite && std::isfinite(value);
+      seen += oracle->sees_not_finite(place).value() ? 1 : 0;
+      right += is_finite ? 0 : 1;
+      BOOST_TEST((is_finite || oracle->sees_not_finite(place).value()));
+    });
+    BOOST_TEST(right > 10);
+    // An infinite score of -inf is a key less: more rows see a number that is not finite than have one in their result.
+    BOOST_TEST(seen >= right);
+    BOOST_TEST(seen < 100);
+    if (std::isnan(poison)) BOOST_TEST(seen == right);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(scores_may_overflow_where_a_partial_sum_in_some_order_may) {
+  const Problem pair = parse_problem("sq1 skv1 d2 dv1 scale=1");
+  const auto may_overflow = [&](double one, double other, const Arithmetic& arithmetic) {
+    const TensorStorage inputs = test::random_inputs(pair, "normal", {}, 8);
+    for (std::int64_t c = 0; c < 2; ++c) {
+      const double term = c == 0 ? one : other;
+      test::set(inputs.find("q")->view(), std::sqrt(std::fabs(term)), 0, 0, 0, c);
+      test::set(inputs.find("k")->view(), std::copysign(std::sqrt(std::fabs(term)), term), 0, 0, 0, c);
+    }
+    const Spec spec;
+    std::vector<OutputRow> lines;
+    make_softmax_oracle(spec, pair, inputs.views())->row({}, arithmetic, lines);
+    BOOST_TEST(lines[0].may_overflow == lines[1].may_overflow);
+    return lines[0].may_overflow;
+  };
+  constexpr Arithmetic plain{};
+  BOOST_TEST(may_overflow(2e38, 2e38, plain));
+  BOOST_TEST(!may_overflow(2e38, -2e38, plain));     // no order of the two goes beyond 2e38
+  BOOST_TEST(may_overflow(3.3e38, -3.3e38, plain));  // 3.3e38 log2 e
+  BOOST_TEST(may_overflow(2.5e38, 1.0, plain));
+  BOOST_TEST(!may_overflow(2.2e38, 1.0, plain));
+  constexpr Arithmetic stored{.score = 0x1p-11};
+  BOOST_TEST(may_overflow(40000.0, 30000.0, stored));
+  BOOST_TEST(!may_overflow(50000.0, -50000.0, stored));  // what is stored is their sum
+  BOOST_TEST(!may_overflow(40000.0, 30000.0, plain));
 }
 
 BOOST_AUTO_TEST_CASE(tensors_that_disagree_with_the_problem_are_refused_by_name) {
