@@ -78,12 +78,12 @@ class Oracle {
   /// Keys that bound the cost of one row, for planning how many rows are checked.
   virtual double row_cost() const = 0;
 
-  /// Replaces `rows` by every line of the outputs that belongs to `place`. Thread-safe.
-  virtual void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const = 0;
-
   /// Whether the row at `place` sees a NaN or an infinity in its inputs, told by a scan that works nothing out; where
   /// not, none of its outputs is NaN unless arithmetic overflows. Nothing where nobody looked.
   virtual std::optional<bool> sees_not_finite(const RowPlace& /*place*/) const { return std::nullopt; }
+
+  /// Replaces `rows` by every line of the outputs that belongs to `place`. Thread-safe.
+  virtual void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const = 0;
 
   /// The ways to be wrong that a kernel of that arithmetic could show on these inputs, told apart by the first line of
   /// row().

@@ -1,5 +1,6 @@
 // Facts of the whole module. The inputs provoke: real weights with real padding (MiniLM), a second sequence, rows that
 // see nothing, and results that are wrong in one stage only.
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <cstring>
@@ -174,6 +175,36 @@ BOOST_AUTO_TEST_CASE(an_error_in_any_stage_is_found) {
     const Verification verification = cell.judge();
     BOOST_TEST(!verification.verdict.has_passed(), stage);
   }
+}
+
+// Chances are of first order in what a score errs by; weights of rows with a score that errs by more have none.
+BOOST_AUTO_TEST_CASE(weights_of_rows_with_scores_that_err_by_much_are_left_to_rule_f) {
+  test::Cell cell(find_kernel(id), parse_problem("hq2 sq40 skv9 d_model=32"), "normal");
+  const TensorSet& outputs = cell.execution->outputs();
+  const auto oracle = make_oracle(*cell.entry.variant, cell.problem, cell.inputs, outputs);
+  constexpr double u_s = 0x1p-3;
+  int with = 0, without = 0;
+  std::vector<OutputRow> lines;
+  for (std::int64_t i = 0; i < cell.problem.seq_q; ++i) {
+    oracle->row({0, 0, i}, {.score = u_s}, lines);
+    for (const OutputRow& line : lines) {
+      if (line.output != "weights") continue;
+      double greatest = 0.0;
+      for (std::int64_t j = 0; j < cell.problem.seq_kv; ++j) {
+        double dot = 0.0;
+        for (std::int64_t c = 0; c < cell.problem.head_dim; ++c)
+          dot +=
+              outputs.at("heads_q").load(0, line.index[1], i, c) * outputs.at("heads_k").load(0, line.index[1], j, c);
+        greatest = std::max(greatest, std::fabs(dot * cell.problem.effective_scale()));
+      }
+      const double farthest = 6.5 * u_s * greatest;
+      if (std::fabs(farthest - 1.0) < 1e-3) continue;
+      BOOST_TEST(line.probable.empty() == (farthest > 1.0));
+      ++(farthest > 1.0 ? without : with);
+    }
+  }
+  BOOST_TEST(with > 5);
+  BOOST_TEST(without > 5);
 }
 
 BOOST_AUTO_TEST_CASE(rules_p_and_s_hold_for_the_module_and_find_less_than_rule_f_does) {
