@@ -175,8 +175,10 @@ Table reach_table(const Json& table) {
           "tried and its verdict says that the inputs show it: normal inputs, full attention, one head of 64 "
           "dimensions, every row held against the defects. In 16-bit types this is the work of rule M, which "
           "adds up over rows what rounding hides in each. Of a large problem it looks at a sample, of 32 rows "
-          "at least and at most all (`defect_rows` in a cell's record): whether that showed a defect stands "
-          "beside the cell.",
+          "at least and at most all (`defect_rows` in a cell's record), and whether that showed a defect stands "
+          "beside the cell. In bf16 dropout must also have a multiplier 1/(1-p) that the type holds, as the 1.25 of "
+          "the "
+          "problem below is: one that is rounded errs to one side in every row, by as much as this defect.",
       .columns = {text_column("type"), integer_column("keys"), integer_column("rows")},
       .rows = {},
       .collapsed = false};
