@@ -1,9 +1,8 @@
 // out[i] = sum_j softmax_j(scale * q[i].k[j]) v[j], j visible from i, for few rows i and many keys j
 // Source: Dao, Haziza, Massa, Sizov 2023, Flash-Decoding for long-context inference
 // Split:  one task per (b, key head, block of the group's query rows, chunk of keys); chunks are merged by their maxima
-// Memory: per thread as cpu_tiled, or for sq1 the query rows and the scores of a piece of keys; for each chunk the
-// unnormalised
-//         output of all query rows
+// Memory: per thread as cpu_tiled, or for sq1 the query rows and a piece's scores; for each chunk the sums of all query
+//         rows, not yet divided
 // Cost:   2*(d+dv) flops a visible pair, and the merge
 // Limits: f32, bf16, f16; head dims to 1024; sq to 64
 
