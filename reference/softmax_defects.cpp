@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <utility>
 
 #include "reference/row_loops.hpp"
+#include "reference/softmax_lse_defects.hpp"
 #include "reference/softmax_reweighing.hpp"
 
 namespace attest {
@@ -75,6 +78,16 @@ std::vector<double> with_values_swapped(const SoftmaxInputs& inputs, const RowPl
   return right;
 }
 
+double lse_of(const RowScores& scores) {
+  return scores.greatest + std::log(scores.sum);
+}
+
+// A row as a kernel with a defect leaves it; no lse: the right one.
+struct WrongRow {
+  std::vector<double> out;
+  std::optional<double> lse{};
+};
+
 // What is left of an output when the right one is taken away; empty when that is nothing.
 std::vector<double> change(std::vector<double> output, const std::vector<double>& right) {
   bool changes = false;
@@ -84,6 +97,12 @@ std::vector<double> change(std::vector<double> output, const std::vector<double>
   }
   if (!changes) output.clear();
   return output;
+}
+
+// The same of lse. A row that loses all its keys has lse -inf, which every rule sees and no sum of errors can hold.
+std::vector<double> change(std::optional<double> lse, double right) {
+  if (!lse || *lse == right || *lse == -std::numeric_limits<double>::infinity()) return {};
+  return {*lse - right};
 }
 
 RowReading as_read(const SoftmaxInputs& inputs, const RowPlace& place) {
@@ -135,6 +154,8 @@ std::vector<KnownDefect> SoftmaxDefects::known(const Arithmetic& arithmetic) con
   if (inputs_.problem.heads_q > 1) known.push_back({.name = "output of the previous head"});
   for (const Misreading& misreading : misreadings_)
     known.push_back({.name = misreading.name});
+  const std::vector<KnownDefect> of_lse = known_lse_defects(inputs_, arithmetic);
+  known.insert(known.end(), of_lse.begin(), of_lse.end());
   return known;
 }
 
@@ -178,52 +199,66 @@ void SoftmaxDefects::add_misreadings() {
   if (problem.heads_kv > 1) add("K and V of another head", next_head);
 }
 
-std::vector<std::vector<double>> SoftmaxDefects::changes(const RowPlace& place, const Arithmetic& arithmetic) const {
+std::vector<LineChanges> SoftmaxDefects::changes(const RowPlace& place, const Arithmetic& arithmetic) const {
+  const std::vector<std::int64_t> index{place.batch, place.head, place.row};
+  LineChanges of_out{.output = "out", .index = index, .change = {}};
+  LineChanges of_lse{.output = "lse", .index = index, .change = {}};
   const RowReading reading = row_reading(inputs_, place);
   RowProducts products(inputs_.problem.seq_kv);
   const RowScores scores = score_row(inputs_, place, reading, &products);
-  if (!is_plain(scores)) return std::vector<std::vector<double>>(known(arithmetic).size());
+  if (!is_plain(scores)) {
+    of_out.change.resize(known(arithmetic).size());
+    of_lse.change.resize(of_out.change.size());
+    return {std::move(of_out), std::move(of_lse)};
+  }
   const TileMaxima tiles = tile_maxima(scores, keys_of_tile(inputs_.problem, arithmetic));
   std::vector<Reweighing> weights = reweighings(inputs_, arithmetic, place, reading, scores, tiles);
   weights.push_back(right_weights(scores));
   std::vector<std::vector<double>> outputs = averages(inputs_, place, reading.head_kv, scores, weights);
   const std::vector<double> right = std::move(outputs.back());
   outputs.pop_back();
+  std::vector<WrongRow> rows;
   for (std::size_t d = 0; d < outputs.size(); ++d) {
     for (std::size_t c = 0; weights[d].gain && c < right.size(); ++c)
       outputs[d].push_back(right[c] * *weights[d].gain);
+    rows.push_back({.out = std::move(outputs[d]), .lse = weights[d].lse});
   }
-  outputs.push_back(summed_in_bf16(inputs_, place, reading, scores, tiles));
+  rows.push_back({.out = summed_in_bf16(inputs_, place, reading, scores, tiles)});
 
   // Keys of the row's own head keep their products; others are of no use to the next.
-  const auto output_of = [&](const SoftmaxInputs& inputs, const RowPlace& at, const RowReading& read) {
+  const auto row_of = [&](const SoftmaxInputs& inputs, const RowPlace& at, const RowReading& read) -> WrongRow {
     const bool own = at.head == place.head && at.row == place.row && read.head_kv == reading.head_kv;
     RowProducts foreign(own ? 0 : inputs.problem.seq_kv);
     const RowScores other = score_row(inputs, at, read, own ? &products : &foreign);
-    if (other.key.empty()) return std::vector<double>(right.size(), 0.0);
-    if (!is_plain(other)) return std::vector<double>(right.size(), std::numeric_limits<double>::quiet_NaN());
-    return averages(inputs, at, read.head_kv, other, {right_weights(other)}).front();
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
+    if (other.key.empty()) return {std::vector<double>(right.size(), 0.0), -infinity};
+    if (!is_plain(other)) return {std::vector<double>(right.size(), not_a_number), not_a_number};
+    return {averages(inputs, at, read.head_kv, other, {right_weights(other)}).front(), lse_of(other)};
   };
   const Problem& problem = inputs_.problem;
-  if (problem.seq_kv > 1) outputs.push_back(with_values_swapped(inputs_, place, reading, scores, right));
+  if (problem.seq_kv > 1) rows.push_back({.out = with_values_swapped(inputs_, place, reading, scores, right)});
   if (problem.heads_kv > 1) {
     const std::int64_t head_v = (reading.head_kv + 1) % problem.heads_kv;
-    outputs.push_back(averages(inputs_, place, head_v, scores, {weights.back()}).front());
+    rows.push_back({.out = averages(inputs_, place, head_v, scores, {weights.back()}).front()});
   }
   if (problem.seq_q > 1) {
     const RowPlace other{place.batch, place.head, (place.row + 1) % problem.seq_q};
-    outputs.push_back(output_of(inputs_, other, row_reading(inputs_, other)));
+    rows.push_back(row_of(inputs_, other, row_reading(inputs_, other)));
   }
   if (problem.heads_q > 1) {
     const RowPlace other{place.batch, (place.head + problem.heads_q - 1) % problem.heads_q, place.row};
-    outputs.push_back(output_of(inputs_, other, row_reading(inputs_, other)));
+    rows.push_back(row_of(inputs_, other, row_reading(inputs_, other)));
   }
   for (const Misreading& misreading : misreadings_)
-    outputs.push_back(output_of(misreading.inputs, place, misreading.read(misreading.inputs, place)));
-  std::vector<std::vector<double>> result;
-  for (std::vector<double>& output : outputs)
-    result.push_back(change(std::move(output), right));
-  return result;
+    rows.push_back(row_of(misreading.inputs, place, misreading.read(misreading.inputs, place)));
+  for (const double lse : wrong_lses(inputs_, arithmetic, scores))
+    rows.push_back({.out = {}, .lse = lse});
+  for (WrongRow& row : rows) {
+    of_out.change.push_back(change(std::move(row.out), right));
+    of_lse.change.push_back(change(row.lse, lse_of(scores)));
+  }
+  return {std::move(of_out), std::move(of_lse)};
 }
 
 }  // namespace attest

@@ -9,7 +9,8 @@
 
 namespace attest {
 
-/// The ways in which kernels of softmax attention are known to be wrong, and what each would change in a row of `out`.
+/// The ways in which kernels of softmax attention are known to be wrong, and what each would change in a row of `out`
+/// and of `lse`.
 /// They are made from the problem, its tensors and its spec alone, so that a new variant has them all.
 class SoftmaxDefects {
  public:
@@ -20,9 +21,10 @@ class SoftmaxDefects {
   /// "window left +1".
   std::vector<KnownDefect> known(const Arithmetic& arithmetic) const;
 
-  /// O_defect - O of one row, one entry a defect in the order of known(); an entry is empty where the defect changes
-  /// nothing, and not finite where it makes such values. The tiles of a kernel are guessed from its number of rescales.
-  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const;
+  /// O_defect - O of one row of `out`, then of `lse`, one entry a defect in the order of known(); an entry is empty
+  /// where the defect changes nothing (or makes an lse of -inf), and not finite where it makes such values. The tiles
+  /// of a kernel are guessed from its number of rescales.
+  std::vector<LineChanges> changes(const RowPlace& place, const Arithmetic& arithmetic) const;
 
  private:
   /// A defect that reads other keys, heads or rows than it should: the problem or the place that it takes for its own.

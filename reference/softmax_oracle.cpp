@@ -52,7 +52,7 @@ class SoftmaxOracle final : public Oracle {
 
   std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
 
-  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+  std::vector<LineChanges> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
     return defects_.changes(place, arithmetic);
   }
 
@@ -121,6 +121,9 @@ class SoftmaxOracle final : public Oracle {
     lse.probable = std::move(chance.bound);
     lse.deviation = std::move(chance.deviation);
     lse.coherent = std::move(chance.coherent);
+    // A logarithm's own error is a function of l, which may be nearly the same in all rows.
+    for (double& coherent : lse.coherent)
+      coherent += 2.0 * std::max(Roundoffs(arithmetic).unit, 0x1p-24) * std::fabs(std::log(scores.sum));
     if (!plain.weight.empty()) {
       for (std::int64_t c = 0; c < width; ++c)
         out.plain.push_back(rounded_to(inputs_.problem.dtype, columns.plain[c]));

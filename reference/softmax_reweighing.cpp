@@ -38,6 +38,7 @@ Reweighing of_scores(const Row& row, const Score& score) {
     result.sum += weight;
     result.weight.push_back(weight * row.scores.multiplier[j]);
   }
+  result.lse = greatest + std::log(result.sum);
   return result;
 }
 
@@ -50,12 +51,20 @@ Reweighing of_weights(const Row& row, bool sums_them, const Weight& weight) {
     if (sums_them) result.sum += changed;
     result.weight.push_back(changed * row.scores.multiplier[j]);
   }
+  if (sums_them) result.lse = row.scores.greatest + std::log(result.sum);
   return result;
+}
+
+// The right output too large by a factor.
+Reweighing with_gain(double gain) {
+  return {.weight = {}, .sum = 1.0, .gain = gain};
 }
 
 // The right weights with another sum.
 Reweighing with_sum(const Row& row, double sum) {
-  return {.weight = {}, .sum = 1.0, .gain = row.scores.sum / sum};
+  Reweighing result = with_gain(row.scores.sum / sum);
+  result.lse = row.scores.greatest + std::log(sum);
+  return result;
 }
 
 // Bits of the type that a kernel stores weights in, and so may cut them to.
@@ -78,8 +87,8 @@ Reweighing scale_1_permille(const Row& row) {
       row, [&](std::size_t j) { return capped_score(row.inputs.problem, 1.001 * row.scores.scaled[j]) + row.bias(j); });
 }
 
-Reweighing gain(const Row& row) {
-  return with_sum(row, row.scores.sum / 1.005);
+Reweighing gain(const Row&) {
+  return with_gain(1.005);
 }
 
 Reweighing last_key_dropped(const Row& row) {
@@ -136,7 +145,8 @@ Reweighing weights_in_e4m3(const Row& row) {
   return of_weights(row, false, [&](std::size_t j) { return in_tile(row, j, rounded_to_bits, 4); });
 }
 
-// What a right kernel makes of the weights that stores scores and weights as it declares: no defect.
+// What a right kernel makes of the weights that stores scores and weights as it declares: no defect. Its lse is that of
+// the stored scores: weights are summed before they are stored, as rule F's bound of lse says.
 Reweighing rounded_as_declared(const Row& row) {
   const Arithmetic& arithmetic = row.arithmetic;
   const auto bits = [](double roundoff) { return static_cast<int>(-std::log2(roundoff)); };
@@ -165,23 +175,25 @@ Reweighing exponential_coarse(const Row& row) {
   });
 }
 
-Reweighing all_zeros(const Row& row) {
-  return with_sum(row, std::numeric_limits<double>::infinity());
+Reweighing all_zeros(const Row&) {
+  return with_gain(0.0);
 }
 
 Reweighing mean_of_values(const Row& row) {
-  return of_weights(row, true, [](std::size_t) { return 1.0; });
+  Reweighing result = of_weights(row, true, [](std::size_t) { return 1.0; });
+  result.lse.reset();
+  return result;
 }
 
 Reweighing dropout_not_scaled(const Row& row) {
-  return with_sum(row, row.scores.sum / (1.0 - row.inputs.problem.dropout));
+  return with_gain(1.0 - row.inputs.problem.dropout);
 }
 
 Reweighing dropout_renormalised(const Row& row) {
   double kept = 0.0;
   for (std::size_t j = 0; j < row.size(); ++j)
     kept += row.scores.weight[j] * row.scores.multiplier[j];
-  return kept > 0.0 ? with_sum(row, kept) : Reweighing{};
+  return kept > 0.0 ? with_gain(row.scores.sum / kept) : Reweighing{};
 }
 
 Reweighing softcap_ignored(const Row& row) {

@@ -10,11 +10,13 @@
 namespace attest {
 
 /// A row's keys with the weights that a defect gives them: out = sum weight v / sum, dropout being in the weights; or
-/// the right output times a gain. Without either the defect does not show in the row.
+/// the right output times a gain. Without either the defect does not show in the row. A defect of the maximum or of the
+/// sum of weights gives another lse too.
 struct Reweighing {
   std::vector<double> weight;
   double sum = 1.0;
   std::optional<double> gain;
+  std::optional<double> lse{};  ///< none: the right one
 };
 
 /// How the keys of a row fall into a kernel's tiles, and the maximum that each tile knows.

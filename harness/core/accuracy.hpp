@@ -31,7 +31,7 @@ struct RuleResult {
   bool passed = false;
 };
 
-/// A named defect, held against the errors of a result (rule M).
+/// A named defect, held against the errors of one output, the oracle's first that it changes on these inputs (rule M).
 struct DefectFigure {
   std::string name;
   double sensitivity = 0.0;  ///< ||D/std||: how far these inputs show it, in standard deviations; 0: not at all
@@ -43,7 +43,7 @@ struct DefectFigure {
 
   /// Whether rule M, or F where M does not judge these inputs, would have seen it: the expected z is above the limit by
   /// three standard deviations of itself, so that fewer than one in 700 kernels that have the defect would have passed.
-  /// Inputs that do not show a defect prove nothing about it by this rule.
+  /// Inputs that do not show a defect prove nothing about it by this rule and in this output; a later output might.
   bool is_shown() const { return expected_z >= limit_z + 3.0 && limit_z > 0.0; }
   static constexpr double greatest_z = 8.0;
 };

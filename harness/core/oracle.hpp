@@ -65,6 +65,16 @@ struct KnownDefect {
   /// Up to this share of it (rule M's |c|) honest kernels may seem to have; infinite: no defect, but a rounding that is
   /// declared.
   double least_share = 0.0;
+  /// The only output that it can change, so that kernels which do not write it cannot have it; empty: any.
+  std::string_view output{};
+};
+
+/// What defects would change in one line of an output.
+struct LineChanges {
+  std::string_view output;
+  std::vector<std::int64_t> index;          ///< the line's leading indices, as in OutputRow
+  std::vector<std::vector<double>> change;  ///< wrong - right, one entry a defect; empty where it changes nothing
+  std::optional<DType> rounded_to{};        ///< the narrower type whose numbers a wider tensor holds
 };
 
 /// Computes the truth, and the bound that follows from a kernel's arithmetic, a row at a time, in double.
@@ -85,13 +95,13 @@ class Oracle {
   /// Replaces `rows` by every line of the outputs that belongs to `place`. Thread-safe.
   virtual void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const = 0;
 
-  /// The ways to be wrong that a kernel of that arithmetic could show on these inputs, told apart by the first line of
-  /// row().
+  /// The ways to be wrong that a kernel of that arithmetic could show on these inputs, told apart by the lines that
+  /// changes() speaks of.
   virtual std::vector<KnownDefect> defects(const Arithmetic& /*arithmetic*/) const { return {}; }
 
-  /// What each of defects(arithmetic), in that order, would change in that line: wrong - right; empty where nothing.
+  /// What each of defects(arithmetic), in that order, would change in lines of row(), in the order of those.
   /// Thread-safe.
-  virtual std::vector<std::vector<double>> changes(const RowPlace& /*place*/, const Arithmetic& /*arithmetic*/) const {
+  virtual std::vector<LineChanges> changes(const RowPlace& /*place*/, const Arithmetic& /*arithmetic*/) const {
     return {};
   }
 };

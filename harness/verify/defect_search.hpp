@@ -1,5 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/core/oracle.hpp"
@@ -9,25 +14,57 @@
 
 namespace attest {
 
-/// Holds lines of the oracle's first output against the defects that it knows. Searches of parts merge.
+/// Holds lines of the outputs against the defects that the oracle knows, with a filter for each output. Searches of
+/// parts merge.
 class DefectSearch {
  public:
   /// All of them outlive this.
   DefectSearch(const Oracle& oracle, const Arithmetic& arithmetic, const TensorSet& outputs);
 
-  bool knows_any() const { return filter_.knows_any(); }
-  /// `line`: the oracle's first of that place.
-  void add(const RowPlace& place, const OutputRow& line);
+  bool knows_any() const { return !known_.empty(); }
+  /// `lines`: those of the oracle at that place.
+  void add(const RowPlace& place, const std::vector<OutputRow>& lines);
   void add(const std::vector<RowPlace>& places);
-  void merge(const DefectSearch& later) { filter_.merge(later.filter_); }
+  void merge(const DefectSearch& later);
 
-  const MatchedFilter& filter() const { return filter_; }
+  /// Places whose lines were held against the defects.
+  std::int64_t places() const { return places_; }
+
+  /// MatchedFilter::figures, one entry a defect that the outputs could have: of the first output that it changes.
+  std::vector<DefectFigure> figures(bool judges) const;
+
+  struct Judgement {
+    std::string output;
+    MatchedFilter::Judgement worst;
+    std::int64_t lines = 0;  ///< of that output
+  };
+  /// The largest ratio of all outputs; nothing where no defect changes anything.
+  std::optional<Judgement> judge() const;
+  /// Whether rule M rejects that output.
+  bool rejects(std::string_view output) const;
+
+  struct Recognition {
+    std::string output;
+    DefectFigure defect;
+  };
+  /// The defect that explains most of the errors of an output, of all that `is_wrong`.
+  std::optional<Recognition> recognised(const std::function<bool(std::string_view)>& is_wrong) const;
 
  private:
+  struct Filter {
+    std::string output;
+    MatchedFilter filter;
+  };
+
+  void add(const LineChanges& changes, const OutputRow& line);
+  MatchedFilter& filter_of(std::string_view output);
+
   const Oracle* oracle_;
   const Arithmetic* arithmetic_;
   const TensorSet* outputs_;
-  MatchedFilter filter_;
+  std::vector<KnownDefect> known_;
+  std::vector<Filter> filters_;
+  std::int64_t places_ = 0;
 };
 
 /// The rows that rule M looks at, a stratified sample of their own: working out a row's defects costs about as much as

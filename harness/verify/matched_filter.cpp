@@ -178,28 +178,27 @@ std::optional<MatchedFilter::Judgement> MatchedFilter::judge() const {
   return worst;
 }
 
-std::optional<DefectFigure> MatchedFilter::recognised() const {
+std::optional<MatchedFilter::Recognition> MatchedFilter::recognised() const {
   // What taking the whole change away takes from the squares of the errors.
   const auto explained = [this](std::size_t d) { return 2.0 * sums_[d].products - sums_[d].squares; };
-  std::optional<DefectFigure> best;
-  double most = 0.0;
+  std::optional<Recognition> best;
   for (std::size_t d = 0; d < sums_.size(); ++d) {
-    if (!(explained(d) > most)) continue;
+    if (!(explained(d) > (best ? best->explained : 0.0))) continue;
     const DefectFigure held = figure(d);
     const bool is_flagged = ratio(d) > 1.0 && held.c > 0.5 && held.c < 2.0;
     if (!is_flagged && !(explained(d) > 0.5 * errors_)) continue;
-    most = explained(d);
-    best = held;
+    best = {.explained = explained(d), .defect = held};
   }
+  const std::string first = best ? best->defect.name : "";
   for (std::size_t d = 0; best && d < sums_.size(); ++d) {
-    if (known_[d].name != best->name && explained(d) > (1.0 - indistinguishable) * most)
-      best->name += fmt::format(" or {}", known_[d].name);
+    if (known_[d].name != first && explained(d) > (1.0 - indistinguishable) * best->explained)
+      best->defect.name += fmt::format(" or {}", known_[d].name);
   }
   return best;
 }
 
-std::string text_of(const DefectFigure& defect) {
-  return fmt::format("looks like: {} (c = {:.2f})", defect.name, defect.c);
+std::string text_of(const DefectFigure& defect, std::string_view output) {
+  return fmt::format("looks like: {} (c = {:.2f}) in {}", defect.name, defect.c, output);
 }
 
 }  // namespace attest

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/core/accuracy.hpp"
@@ -33,10 +34,8 @@ class MatchedFilter {
  public:
   explicit MatchedFilter(std::vector<KnownDefect> known) : known_(std::move(known)) { sums_.resize(known_.size()); }
 
-  bool knows_any() const { return !known_.empty(); }
-
-  /// A line of the output, whose type is `dtype`, as the kernel wrote it; changes: one entry a defect, empty where it
-  /// changes nothing.
+  /// A line of the output, whose numbers are those of `dtype`, as the kernel wrote it; changes: one entry a defect,
+  /// empty where it changes nothing.
   void add(const OutputRow& line, DType dtype, std::span<const double> got,
            const std::vector<std::vector<double>>& changes);
   void merge(const MatchedFilter& later);
@@ -61,9 +60,13 @@ class MatchedFilter {
   /// defect changes anything.
   std::optional<Judgement> judge() const;
 
+  struct Recognition {
+    double explained = 0.0;  ///< what taking it away takes from the sum of e^2 / std^2
+    DefectFigure defect;
+  };
   /// The defect whose removal leaves least of the errors, provided that it explains half of them, or is flagged and the
   /// errors hold between half and twice of it.
-  std::optional<DefectFigure> recognised() const;
+  std::optional<Recognition> recognised() const;
 
  private:
   // Of lines that have one truth.
@@ -100,7 +103,7 @@ class MatchedFilter {
   double errors_ = 0.0;  ///< sum e^2 / std^2
 };
 
-/// "looks like: l not rescaled (c = 0.98)"
-std::string text_of(const DefectFigure& defect);
+/// "looks like: l not rescaled (c = 0.98) in lse"
+std::string text_of(const DefectFigure& defect, std::string_view output);
 
 }  // namespace attest

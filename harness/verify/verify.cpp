@@ -153,22 +153,46 @@ void add_rule(std::string_view rule, const std::vector<FigureCollector>& collect
   if (judged) result.accuracy.rules.push_back(std::move(*judged));
 }
 
-// Rule M, where the inputs' nature lets it judge. The worst element of the reason is that of the first output.
-void add_matched_rule(const MatchedFilter& filter, const Nature& nature, const FigureCollector& first,
+// Rule M, where the inputs' nature lets it judge. The worst element of the reason is that of the output that it
+// rejects.
+void add_matched_rule(const DefectSearch& search, const Nature& nature, const std::vector<FigureCollector>& collectors,
                       Verification& result) {
   const bool judges = nature.continuous && nature.exchangeable;
-  result.accuracy.defects = filter.figures(judges);
-  result.accuracy.defect_rows = filter.lines();
-  const std::optional<MatchedFilter::Judgement> judged = filter.judge();
+  result.accuracy.defects = search.figures(judges);
+  result.accuracy.defect_rows = search.places();
+  const std::optional<DefectSearch::Judgement> judged = search.judge();
   if (!judged || !judges) return;
-  const bool passed = judged->ratio <= 1.0;
-  result.accuracy.rules.push_back({.rule = "M", .ratio = judged->ratio, .passed = passed});
+  const bool passed = judged->worst.ratio <= 1.0;
+  result.accuracy.rules.push_back({.rule = "M", .ratio = judged->worst.ratio, .passed = passed});
   if (passed || !result.verdict.has_passed()) return;
-  const DefectFigure& defect = judged->defect;
+  const auto own = std::find_if(collectors.begin(), collectors.end(),
+                                [&](const FigureCollector& one) { return one.output() == judged->output; });
+  const DefectFigure& defect = judged->worst.defect;
   result.verdict = {.outcome = Outcome::failed,
-                    .reason = fmt::format("{}; over {} rows the errors are {:.3g} times those of '{}', {:.3g} standard "
-                                          "deviations of what rounding makes, by rule M",
-                                          first.worst(), filter.lines(), defect.c, defect.name, defect.z)};
+                    .reason = fmt::format("{}; over {} lines the errors of {} are {:.3g} times those of '{}', {:.3g} "
+                                          "standard deviations of what rounding makes, by rule M",
+                                          own == collectors.end() ? judged->output : own->worst(), judged->lines,
+                                          judged->output, defect.c, defect.name, defect.z)};
+}
+
+// "; looks like: ..." of the output that is explained best, of those that a rule rejects; the errors of right ones are
+// noise, which may look like anything. Where the search saw none of them, it is made in the wrong rows.
+std::string likeness(const DefectSearch& search, DefectSearch where_wrong, const LineJudge& whole,
+                     const Nature& nature) {
+  const auto is_wrong = [&](std::string_view output) {
+    for (const FigureCollector& one : whole.collectors()) {
+      if (one.output() != output) continue;
+      const std::optional<RuleFinding> statistic = one.chances().statistic();
+      if (one.wrong_elements() > 0 || (statistic && !statistic->passed)) return true;
+    }
+    return nature.continuous && nature.exchangeable && search.rejects(output);
+  };
+  std::optional<DefectSearch::Recognition> found = search.recognised(is_wrong);
+  if (!found && search.knows_any()) {
+    where_wrong.add(whole.wrong_places());
+    found = where_wrong.recognised(is_wrong);
+  }
+  return found ? "; " + text_of(found->defect, found->output) : "";
 }
 
 // What a verdict that has passed does not prove.
@@ -256,7 +280,7 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
         judges[part].add(line);
       judges[part].end_place(places[at]);
       if (std::binary_search(searched.begin(), searched.end(), places[at], is_before))
-        searches[part].add(places[at], lines.front());
+        searches[part].add(places[at], lines);
     }
   });
   LineJudge whole(outputs, options.nature);
@@ -266,17 +290,9 @@ Verification verify(const Oracle& oracle, const Problem& problem, const Arithmet
     search.merge(part);
 
   Verification result = conclude("F", whole.collectors(), outputs);
-  const MatchedFilter& filter = search.filter();
-  if (filter.lines() > 0) add_matched_rule(filter, options.nature, whole.collectors().front(), result);
-  if (!result.verdict.has_passed()) {
-    std::optional<DefectFigure> defect = filter.recognised();
-    if (!defect && search.knows_any()) {
-      DefectSearch where_wrong(oracle, arithmetic, outputs);
-      where_wrong.add(whole.wrong_places());
-      defect = where_wrong.filter().recognised();
-    }
-    if (defect) result.verdict.reason += "; " + text_of(*defect);
-  }
+  if (search.places() > 0) add_matched_rule(search, options.nature, whole.collectors(), result);
+  if (!result.verdict.has_passed())
+    result.verdict.reason += likeness(search, DefectSearch(oracle, arithmetic, outputs), whole, options.nature);
   add_reservations(whole, not_finite, places.size(), result.verdict);
   const RowPlace extent = oracle.extent();
   result.accuracy.rows_checked = static_cast<std::int64_t>(places.size());

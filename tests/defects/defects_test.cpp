@@ -155,16 +155,32 @@ BOOST_AUTO_TEST_CASE(bound_of_rule_f_is_not_far_above_what_right_kernels_err) {
   BOOST_TEST(largest > 0.3);  // a bound far above all errors would prove little
 }
 
-BOOST_AUTO_TEST_CASE(lse_in_base_2_is_rejected) {
-  for (const char* type : types) {
-    const Bench bench(settings().front(), type, "normal", seed);
-    const TensorStorage right = run_simulated(bench.problem(), bench.inputs(), {}, Defect::none);
-    BOOST_TEST(judge(bench, right).verdict.has_passed());
-    const TensorStorage outputs = run_simulated(bench.problem(), bench.inputs(), {}, Defect::lse_base_2);
-    const attest::Verification result = judge(bench, outputs);
-    BOOST_TEST(!result.verdict.has_passed());
-    BOOST_TEST(result.verdict.reason.find("lse (b,h,i) = (") == 0U);
+// Whatever is wrong with lse alone is rejected for lse and named, beside an output that is right.
+BOOST_AUTO_TEST_CASE(defects_of_lse_are_rejected_and_named) {
+  int planted_ones = 0;
+  for (const Setting& setting : settings()) {
+    if (setting.variant == "linear") continue;
+    for (const char* type : types) {
+      const Bench bench(setting, type, "normal", seed);
+      const TensorStorage right = run_simulated(bench.problem(), bench.inputs(), {}, Defect::none);
+      BOOST_TEST(judge(bench, right).verdict.has_passed());
+      for (const PlantedDefect& planted : planted_lse_defects()) {
+        if (!planted.shows(bench.problem(), presence_of(bench.inputs()))) continue;
+        const TensorStorage outputs = run_simulated(bench.problem(), bench.inputs(), {}, planted.defect);
+        const attest::Verification result = judge(bench, outputs);
+        BOOST_TEST_CONTEXT(setting.problem << " " << type << ", " << planted.name << ": " << result.verdict.reason) {
+          BOOST_TEST(!result.verdict.has_passed());
+          BOOST_TEST(result.verdict.reason.find("lse (b,h,i) = (") == 0U);
+          const std::size_t named = result.verdict.reason.find("; looks like: ");
+          BOOST_REQUIRE(named != std::string::npos);
+          BOOST_TEST(result.verdict.reason.find(planted.name, named) != std::string::npos);
+          BOOST_TEST(result.verdict.reason.ends_with(" in lse"));
+        }
+        ++planted_ones;
+      }
+    }
   }
+  BOOST_TEST(planted_ones >= 120);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

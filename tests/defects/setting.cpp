@@ -29,9 +29,9 @@ class RememberingOracle final : public Oracle {
 
   std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return oracle_->defects(arithmetic); }
 
-  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+  std::vector<LineChanges> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
     const std::lock_guard lock(guard_);
-    std::vector<std::vector<double>>& known = changes_[{place.batch, place.head, place.row}];
+    std::vector<LineChanges>& known = changes_[{place.batch, place.head, place.row}];
     if (known.empty()) known = oracle_->changes(place, arithmetic);
     return known;
   }
@@ -41,7 +41,7 @@ class RememberingOracle final : public Oracle {
   mutable std::mutex guard_;
   using Place = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
   mutable std::map<Place, std::vector<OutputRow>> rows_;
-  mutable std::map<Place, std::vector<std::vector<double>>> changes_;
+  mutable std::map<Place, std::vector<LineChanges>> changes_;
 };
 
 }  // namespace

@@ -49,8 +49,10 @@ class LinearOracle final : public Oracle {
   double row_cost() const override { return static_cast<double>(problem_.seq_kv); }
 
   std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_.known(arithmetic); }
-  std::vector<std::vector<double>> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
-    return defects_.changes(place, arithmetic);
+  std::vector<LineChanges> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    return {{.output = "out",
+             .index = {place.batch, place.head, place.row},
+             .change = defects_.changes(place, arithmetic)}};
   }
 
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {

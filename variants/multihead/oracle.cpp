@@ -13,6 +13,9 @@
 //                    + sum_j P_j^2 (kappa v_j - O)^2 scale^2 sum_c q_c^2 Var(k_jc) + sum_j kappa^2 P_j^2 Var(v_j) + own
 //     Var(out) = sum_heads (sum_c |W_c| std(context_c))^2 + own         errors within a head may depend on each other
 //
+// Rule M holds the context against the defects of softmax attention on the kernel's own heads, and every projection
+// against its own (oracle_defects.hpp).
+//
 // Sums are plain double: the error of d_model of them is 2^-29 of the bound of a kernel in f32.
 
 #include "harness/core/oracle.hpp"
@@ -28,6 +31,7 @@
 #include "reference/softmax_oracle.hpp"
 #include "reference/softmax_row.hpp"
 #include "variants/multihead/kernels.hpp"
+#include "variants/multihead/oracle_defects.hpp"
 #include "variants/multihead/oracle_projection.hpp"
 #include "variants/multihead/shapes.hpp"
 
@@ -89,6 +93,14 @@ class ModuleOracle final : public Oracle {
     stage_oracle_ = make_softmax_oracle(spec_, problem, stage);
     stage_ = std::make_unique<SoftmaxInputs>(spec_, problem, stage);
     whole_ = std::make_unique<SoftmaxInputs>(spec_, exact, whole);
+    defects_ = std::make_unique<ModuleDefects>(problem, *stage_oracle_,
+                                               ModuleStages{.x = x_,
+                                                            .x_kv = x_kv,
+                                                            .context = context_,
+                                                            .q = {.linear = w_q_, .heads = true_q_.view()},
+                                                            .k = {.linear = w_k_, .heads = true_k_.view()},
+                                                            .v = {.linear = w_v_, .heads = true_v_.view()},
+                                                            .o = w_o_});
   }
 
   RowPlace extent() const override { return {problem_.batch, 1, problem_.seq_q}; }
@@ -99,6 +111,12 @@ class ModuleOracle final : public Oracle {
     const auto width = static_cast<double>(width_);
     return 3.0 * static_cast<double>(problem_.heads_q * problem_.seq_kv) +
            4.0 * width * width / static_cast<double>(2 * problem_.head_dim);
+  }
+
+  std::vector<KnownDefect> defects(const Arithmetic& arithmetic) const override { return defects_->known(arithmetic); }
+
+  std::vector<LineChanges> changes(const RowPlace& place, const Arithmetic& arithmetic) const override {
+    return defects_->changes(place, arithmetic);
   }
 
   void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
@@ -116,6 +134,7 @@ class ModuleOracle final : public Oracle {
         append(line.bound, context.bound);
         append(line.probable, context.probable);
         append(line.deviation, context.deviation);
+        append(line.coherent, context.coherent);
       }
       rows.push_back(head_row("heads_q", true_q_.view(), magnitude_q_, own, arithmetic));
       // The places are query rows: each brings the keys that are its own number modulo the number of query rows.
@@ -139,18 +158,9 @@ class ModuleOracle final : public Oracle {
     magnitudes.insert(magnitudes.end(), token.magnitude.begin(), token.magnitude.end());
   }
 
-  /// gamma(d_model + 1) (|x| |W| + |b|), and what may underflow on the way; where the result is stored in a lower type,
-  /// one more rounding of it. (A sum that is stored as it is has had its last rounding.)
-  double projection_error(const Arithmetic& arithmetic, double magnitude, double value) const {
-    const auto terms = static_cast<double>(width_) + 1.0;
-    const double sums = gamma(terms, judged_roundoff(arithmetic)) * magnitude + terms * underflow_floor(arithmetic);
-    if (!(arithmetic.output > judged_roundoff(arithmetic))) return sums;
-    return sums + arithmetic.output * (std::fabs(value) + sums) + arithmetic.output_floor;
-  }
-
   double head_error(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
                     std::int64_t c, const Arithmetic& arithmetic) const {
-    return projection_error(arithmetic, head_magnitude(truth, magnitudes, place, c),
+    return projection_error(width_, arithmetic, head_magnitude(truth, magnitudes, place, c),
                             truth.load(place.batch, place.head, place.row, c));
   }
 
@@ -160,27 +170,9 @@ class ModuleOracle final : public Oracle {
     return magnitudes[static_cast<std::size_t>(token * width_ + place.head * problem_.head_dim + c)];
   }
 
-  /// Rules P and S of a projection: as projection_error(), with d_model + 1 independent roundings of partial sums; sums
-  /// that truncate err to one side.
-  struct ProjectionChance {
-    double probable, deviation;
-  };
-  ProjectionChance projection_chance(const Arithmetic& arithmetic, double magnitude, double value) const {
-    const auto terms = static_cast<double>(width_) + 1.0;
-    const double u = judged_roundoff(arithmetic);
-    const double chunk = static_cast<double>(arithmetic.truncated_chunk);
-    const double truncating = chunk > 0.0 ? gamma(std::ceil(terms / chunk) + 1.0, u) * magnitude : 0.0;
-    const double variance = chunk > 0.0 ? 0.0 : terms * u * u * magnitude * magnitude;
-    const double tiny = terms * underflow_floor(arithmetic);
-    const bool stored_low = arithmetic.output > u;
-    const double storing = stored_low ? arithmetic.output * std::fabs(value) + arithmetic.output_floor : 0.0;
-    return {.probable = far_out * std::sqrt(variance) + truncating + tiny + storing,
-            .deviation = typical_rounding * std::sqrt(variance + storing * storing) + truncating + tiny};
-  }
-
   double head_deviation(const TensorView& truth, const std::vector<double>& magnitudes, const RowPlace& place,
                         std::int64_t c, const Arithmetic& arithmetic) const {
-    return projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c),
+    return projection_chance(width_, arithmetic, head_magnitude(truth, magnitudes, place, c),
                              truth.load(place.batch, place.head, place.row, c))
         .deviation;
   }
@@ -193,9 +185,10 @@ class ModuleOracle final : public Oracle {
       line.value.push_back(truth.load(place.batch, place.head, place.row, c));
       line.bound.push_back(head_error(truth, magnitudes, place, c, arithmetic));
       const ProjectionChance chance =
-          projection_chance(arithmetic, head_magnitude(truth, magnitudes, place, c), line.value.back());
+          projection_chance(width_, arithmetic, head_magnitude(truth, magnitudes, place, c), line.value.back());
       line.probable.push_back(chance.probable);
       line.deviation.push_back(chance.deviation);
+      line.coherent.push_back(chance.coherent);
     }
     return line;
   }
@@ -353,18 +346,18 @@ class ModuleOracle final : public Oracle {
     const Projected own = w_o_(token_of(context_, place.batch, place.row));
     OutputRow line{.output = "out", .index = {place.batch, place.row}, .value = own.value, .bound = {}, .plain = {}};
     for (std::size_t c = 0; c < own.value.size(); ++c)
-      line.bound.push_back(projection_error(arithmetic, own.magnitude[c], own.value[c]));
+      line.bound.push_back(projection_error(width_, arithmetic, own.magnitude[c], own.value[c]));
 
     std::vector<double> context, context_bound, deviation;
     if (!all_finite(own.value) || !whole_context(place, arithmetic, context, context_bound, deviation)) return line;
     const Projected whole = w_o_(context);
     const std::vector<double> carried = w_o_.carried(context_bound);
     for (std::size_t c = 0; c < line.value.size(); ++c) {
-      const double through = carried[c] + projection_error(arithmetic, whole.magnitude[c] + carried[c],
+      const double through = carried[c] + projection_error(width_, arithmetic, whole.magnitude[c] + carried[c],
                                                            std::fabs(whole.value[c]) + carried[c]);
       const double distance = std::fabs(own.value[c] - whole.value[c]);
       line.bound[c] = std::min(through, distance + line.bound[c]);
-      const ProjectionChance chance = projection_chance(arithmetic, own.magnitude[c], own.value[c]);
+      const ProjectionChance chance = projection_chance(width_, arithmetic, own.magnitude[c], own.value[c]);
       line.probable.push_back(chance.probable + distance);
       line.deviation.push_back(chance.deviation);
     }
@@ -372,7 +365,9 @@ class ModuleOracle final : public Oracle {
     if (arithmetic.truncated_chunk > 0) {
       line.deviation.clear();
     } else {
+      // Errors of a key or value are the same in every row that sees it.
       const std::vector<double> before = w_o_.carried_deviations(deviation, problem_.head_dim);
+      line.coherent = before;
       for (std::size_t c = 0; c < line.deviation.size(); ++c)
         line.deviation[c] = std::sqrt(line.deviation[c] * line.deviation[c] + before[c] * before[c]);
     }
@@ -389,6 +384,7 @@ class ModuleOracle final : public Oracle {
   std::vector<double> magnitude_q_, magnitude_k_, magnitude_v_;  ///< |x| |W| + |b|, a token after the other
   std::unique_ptr<Oracle> stage_oracle_;                         ///< on the kernel's heads
   std::unique_ptr<SoftmaxInputs> stage_, whole_;
+  std::unique_ptr<ModuleDefects> defects_;
 };
 
 }  // namespace

@@ -213,7 +213,7 @@ BOOST_AUTO_TEST_CASE(rules_p_and_s_hold_for_the_module_and_find_less_than_rule_f
     test::Cell cell(find_kernel(id), parse_problem(text), "normal");
     const Verification right = cell.judge();
     BOOST_CHECK_MESSAGE(right.verdict.has_passed(), verdict_text(right));
-    BOOST_REQUIRE(right.accuracy.rules.size() == 3U);
+    BOOST_REQUIRE(right.accuracy.rules.size() == 4U);
     // The result too large by a share that grows until a rule objects: F must be the last one to do so.
     const TensorView& out = cell.execution->outputs().at("out");
     const Tensor kept = converted(out, out.dtype);

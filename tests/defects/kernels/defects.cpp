@@ -163,4 +163,21 @@ const std::vector<PlantedDefect>& planted_defects() {
   return defects;
 }
 
+const std::vector<PlantedDefect>& planted_lse_defects() {
+  using enum DefectKind;
+  static const std::vector<PlantedDefect> defects{
+      {Defect::lse_base_2, meaning, "lse in base 2", has_softmax},
+      {Defect::lse_without_maximum, meaning, "lse without the maximum", has_softmax},
+      {Defect::lse_maximum_base_2, meaning, "lse with the maximum in base 2", has_softmax},
+      {Defect::lse_log_base_2, meaning, "lse with log2 l for ln l", has_softmax},
+      {Defect::lse_without_log, meaning, "lse with l for ln l", has_softmax},
+      {Defect::lse_maximum_unscaled, meaning, "lse with the maximum unscaled",
+       [](const Problem& p, const Presence& presence) {
+         return has_softmax(p, presence) && p.effective_scale() != 1.0 && p.softcap == 0.0 && !any_bias(p, presence);
+       }},
+      {Defect::lse_in_bf16, arithmetic, "lse rounded to bf16", has_softmax},
+  };
+  return defects;
+}
+
 }  // namespace attest::test

@@ -60,6 +60,12 @@ enum class Defect {
   exponential_coarse,
   output_truncated,
   lse_base_2,
+  lse_without_maximum,
+  lse_maximum_base_2,
+  lse_log_base_2,
+  lse_without_log,
+  lse_maximum_unscaled,
+  lse_in_bf16,
 };
 
 enum class DefectKind {
@@ -77,7 +83,10 @@ struct PlantedDefect {
   bool (*shows)(const Problem& problem, const Presence& presence) = nullptr;
 };
 
-/// All that change the output of softmax attention or of linear attention; lse_base_2 does not.
+/// All that change the output of softmax attention or of linear attention.
 const std::vector<PlantedDefect>& planted_defects();
+
+/// Those that change lse alone.
+const std::vector<PlantedDefect>& planted_lse_defects();
 
 }  // namespace attest::test

@@ -95,9 +95,21 @@ void Simulation::store(const RowPlace& place, const RunningRow& row, bool empty,
     if (has(Defect::output_truncated)) value = truncated(p_.dtype, value);
     set(out, value, place.batch, place.head, place.row, static_cast<std::int64_t>(c));
   }
-  float log = empty ? -infinity : row.greatest + std::log(row.total);
-  if (has(Defect::lse_base_2)) log *= 1.44269504f;
-  set(lse, log, place.batch, place.head, place.row);
+  set(lse, empty ? -infinity : stored_lse(row), place.batch, place.head, place.row);
+}
+
+float Simulation::stored_lse(const RunningRow& row) const {
+  constexpr float log2e = 1.44269504f;
+  float greatest = row.greatest;
+  float log = std::log(row.total);
+  if (has(Defect::lse_without_maximum)) greatest = 0.0f;
+  if (has(Defect::lse_maximum_base_2)) greatest *= log2e;
+  if (has(Defect::lse_maximum_unscaled)) greatest /= static_cast<float>(p_.effective_scale());
+  if (has(Defect::lse_log_base_2)) log *= log2e;
+  if (has(Defect::lse_without_log)) log = row.total;
+  const float lse = greatest + log;
+  if (has(Defect::lse_in_bf16)) return rounded(DType::bf16, lse);
+  return has(Defect::lse_base_2) ? lse * log2e : lse;
 }
 
 void Simulation::add_tile(const RowPlace& place, std::span<const std::int64_t> keys, std::size_t first,

@@ -50,6 +50,7 @@ class Simulation {
                 RunningRow& row) const;
   void drop(const RowPlace& place, std::span<const std::int64_t> keys, std::vector<float>& weights,
             RunningRow& row) const;
+  float stored_lse(const RunningRow& row) const;
   void store(const RowPlace& place, const RunningRow& row, bool empty, const TensorView& out,
              const TensorView& lse) const;
 
