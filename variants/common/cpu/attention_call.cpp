@@ -1,5 +1,6 @@
 #include "variants/common/cpu/attention_call.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -129,7 +130,7 @@ int worthwhile_threads(const Problem& problem, int threads) {
 
 Support tiles_support(const Problem& problem) {
   if (!has_storage(problem.dtype)) return Support::no("only f32, bf16 and f16");
-  if (problem.head_dim > 1024 || problem.head_dim_v > 1024) return Support::no("head dims to 1024");
+  if (std::max(problem.head_dim, problem.head_dim_v) > largest_head_dim) return Support::no("head dims to 1024");
   if (problem.seq_q > INT32_MAX || problem.seq_kv > INT32_MAX) return Support::no("sequence lengths below 2^31");
   return Support::yes();
 }

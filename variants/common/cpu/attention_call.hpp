@@ -73,6 +73,9 @@ bool has_storage(DType dtype);
 /// How many of `threads` are worth waking for the problem, as if every key were visible.
 int worthwhile_threads(const Problem& problem, int threads);
 
+/// Head dims at most, of q and k and of v.
+inline constexpr std::int64_t largest_head_dim = 1024;
+
 /// What all kernels built on this folder answer to supports(): yes, or the reason why not.
 Support tiles_support(const Problem& problem);
 

@@ -35,12 +35,28 @@ std::size_t thread_bytes(const Problem& problem) {
   return Workspace::padded_for<float>(query_floats(problem)) + Workspace::padded_for<float>(score_floats(problem));
 }
 
+/// Where the columns of rows like those of K and V are in f32 rows (Microkernels::stream_column), asked for once a
+/// call.
+struct ColumnOrder {
+  explicit ColumnOrder(const AttentionCall& call) {
+    const int head_dim = static_cast<int>(call.problem.head_dim);
+    const int head_dim_v = static_cast<int>(call.problem.head_dim_v);
+    for (int column = 0; column < head_dim; ++column)
+      of_keys[column] = microkernels().stream_column(call.key_rows(0, 0, 0), head_dim, column);
+    for (int column = 0; column < head_dim_v; ++column)
+      of_values[column] = microkernels().stream_column(call.value_rows(0, 0, 0), head_dim_v, column);
+  }
+  int of_keys[largest_head_dim];
+  int of_values[largest_head_dim];
+};
+
 /// One key head, one chunk: the group's rows stay, pieces of the cache pass by.
 class GroupStream {
  public:
-  GroupStream(const AttentionCall& call, PartialRows& partial, std::int64_t chunk, std::int64_t batch,
-              std::int64_t head_kv, std::byte* memory, PhaseClock clock)
+  GroupStream(const AttentionCall& call, const ColumnOrder& order, PartialRows& partial, std::int64_t chunk,
+              std::int64_t batch, std::int64_t head_kv, std::byte* memory, PhaseClock clock)
       : call_(call),
+        order_(order),
         partial_(partial),
         chunk_(chunk),
         batch_(batch),
@@ -52,12 +68,11 @@ class GroupStream {
         scores_(reinterpret_cast<float*>(memory + Workspace::padded_for<float>(query_floats(call.problem)))) {
     clock_.enter(Phase::packing);
     std::fill_n(queries_, query_floats(call.problem), 0.0f);
-    const Rows keys = call.key_rows(batch, head_kv, 0);
     const int head_dim = static_cast<int>(call.problem.head_dim);
     for (int row = 0; row < group_; ++row) {
       float* query = queries_ + row * query_stride(call.problem);
       for (int column = 0; column < head_dim; ++column) {
-        query[microkernels().stream_column(keys, head_dim, column)] =
+        query[order.of_keys[column]] =
             call.query_sign * static_cast<float>(call.query.load(batch, head(row), 0, column));
       }
       maxima_[row] = OnlineSoftmax{}.maximum;
@@ -101,7 +116,6 @@ class GroupStream {
  private:
   /// Puts the columns of the sums in order.
   void order_columns() {
-    const Rows values = call_.value_rows(batch_, head_kv_, 0);
     const int head_dim = static_cast<int>(call_.problem.head_dim_v);
     constexpr int block = 32;  // columns change places within two registers, of 16 floats at most
     for (int row = 0; row < group_; ++row) {
@@ -111,7 +125,7 @@ class GroupStream {
         const int count = std::min(block, partial_.columns() - first);
         std::copy_n(sums + first, count, taken);
         for (int column = first; column < std::min(first + block, head_dim); ++column)
-          sums[column] = taken[microkernels().stream_column(values, head_dim, column) - first];
+          sums[column] = taken[order_.of_values[column] - first];
       }
     }
   }
@@ -142,6 +156,7 @@ class GroupStream {
   }
 
   const AttentionCall& call_;
+  const ColumnOrder& order_;
   PartialRows& partial_;
   std::int64_t chunk_;
   std::int64_t batch_;
@@ -178,13 +193,14 @@ void attend_in_streams(const KernelCall& call, const AttentionCall& attention) {
   const std::size_t bytes = thread_bytes(problem);
   std::byte* memory = call.workspace.take<std::byte>(static_cast<std::size_t>(call.threads) * bytes);
   PartialRows partial(microkernels(), problem, split, call.workspace);
+  const ColumnOrder order(attention);
   const int team = worthwhile_threads(problem, call.threads);
   parallel_for(team, problem.batch * problem.heads_kv * split.count, [&](int thread, std::int64_t index) {
     const std::int64_t chunk = index % split.count;
     const std::int64_t head_kv = index / split.count % problem.heads_kv;
     const std::int64_t batch = index / split.count / problem.heads_kv;
-    GroupStream worker(attention, partial, chunk, batch, head_kv, memory + static_cast<std::size_t>(thread) * bytes,
-                       call.clock(thread));
+    GroupStream worker(attention, order, partial, chunk, batch, head_kv,
+                       memory + static_cast<std::size_t>(thread) * bytes, call.clock(thread));
     const KeySpan chunk_keys = split.keys(chunk, problem.seq_kv);
     const KeySpan band = view_of_row(problem, 0, attention.kv_length(batch)).band;
     worker.attend(band.within(chunk_keys.first, chunk_keys.last));
