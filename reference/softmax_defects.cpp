@@ -88,18 +88,7 @@ struct WrongRow {
   std::optional<double> lse{};
 };
 
-// What is left of an output when the right one is taken away; empty when that is nothing.
-std::vector<double> change(std::vector<double> output, const std::vector<double>& right) {
-  bool changes = false;
-  for (std::size_t c = 0; c < output.size(); ++c) {
-    output[c] -= right[c];
-    changes = changes || output[c] != 0.0;
-  }
-  if (!changes) output.clear();
-  return output;
-}
-
-// The same of lse. A row that loses all its keys has lse -inf, which every rule sees and no sum of errors can hold.
+// change() of lse. A row that loses all its keys has lse -inf, which every rule sees and no sum of errors can hold.
 std::vector<double> change(std::optional<double> lse, double right) {
   if (!lse || *lse == right || *lse == -std::numeric_limits<double>::infinity()) return {};
   return {*lse - right};
@@ -140,6 +129,16 @@ RowReading next_head(const SoftmaxInputs& inputs, const RowPlace& place) {
 }
 
 }  // namespace
+
+std::vector<double> change(std::vector<double> wrong, const std::vector<double>& right) {
+  bool changes = false;
+  for (std::size_t c = 0; c < wrong.size(); ++c) {
+    wrong[c] -= right[c];
+    changes = changes || wrong[c] != 0.0;
+  }
+  if (!changes) wrong.clear();
+  return wrong;
+}
 
 SoftmaxDefects::SoftmaxDefects(const SoftmaxInputs& inputs) : inputs_(inputs) {
   add_misreadings();

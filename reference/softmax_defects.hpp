@@ -9,6 +9,9 @@
 
 namespace attest {
 
+/// wrong - right, an element an entry; empty where that is nothing.
+std::vector<double> change(std::vector<double> wrong, const std::vector<double>& right);
+
 /// The ways in which kernels of softmax attention are known to be wrong, and what each would change in a row of `out`
 /// and of `lse`.
 /// They are made from the problem, its tensors and its spec alone, so that a new variant has them all.

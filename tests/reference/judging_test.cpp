@@ -55,6 +55,44 @@ std::vector<Place> as_tuples(const std::vector<RowPlace>& places) {
   return result;
 }
 
+// Four heads of 1000 rows, of which the first three are rightly NaN. sees_before: the oracle knows that the heads
+// before that one see NaN in their inputs; without it knows nothing of inputs.
+class NanHeads final : public FixedOracle {
+ public:
+  explicit NanHeads(std::optional<std::int64_t> sees_before)
+      : FixedOracle({.batch = 1, .head = 4, .row = 1000}, 1e9), sees_before_(sees_before) {}
+
+  void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
+    FixedOracle::row(place, arithmetic, rows);
+    if (place.head < 3) rows[0].value.assign(2, not_a_number);
+  }
+  std::optional<bool> sees_not_finite(const RowPlace& place) const override {
+    return sees_before_ ? std::optional(place.head < *sees_before_) : std::nullopt;
+  }
+
+  static Tensor right_output() {
+    Tensor out(DType::f64, {1, 4, 1000, 2});
+    for (std::int64_t head = 0; head < 4; ++head) {
+      for (std::int64_t row = 0; row < 1000; ++row) {
+        test::set(out.view(), head < 3 ? not_a_number : 1.0, 0, head, row, 0);
+        test::set(out.view(), head < 3 ? not_a_number : -2.0, 0, head, row, 1);
+      }
+    }
+    return out;
+  }
+
+  // One row of the sample a head: it holds none of the wrong ones.
+  Verification judge(const Tensor& out) const {
+    TensorSet outputs;
+    outputs.add("out", out.view());
+    return verify(*this, parse_problem("hq4 sq1000 d2"), Arithmetic{}, outputs,
+                  {.min_rows = 4, .matches_defects = false});
+  }
+
+ private:
+  std::optional<std::int64_t> sees_before_;
+};
+
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(judging)
@@ -252,65 +290,26 @@ BOOST_AUTO_TEST_CASE(row_that_was_never_written_is_found_outside_the_sample) {
 }
 
 BOOST_AUTO_TEST_CASE(wrong_nan_is_found_behind_more_right_ones_than_are_judged) {
-  // Heads 0 to 2 are NaN rightly, and rows 300 to 399 of head 3 wrongly.
-  class NanOracle final : public FixedOracle {
-   public:
-    NanOracle() : FixedOracle({.batch = 1, .head = 4, .row = 1000}, 1e9) {}
-    void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
-      FixedOracle::row(place, arithmetic, rows);
-      if (place.head < 3) rows[0].value.assign(2, not_a_number);
-    }
-  };
-  const NanOracle oracle;
-  Tensor out(DType::f64, {1, 4, 1000, 2});
-  for (std::int64_t head = 0; head < 4; ++head) {
-    for (std::int64_t row = 0; row < 1000; ++row) {
-      test::set(out.view(), head < 3 ? not_a_number : 1.0, 0, head, row, 0);
-      test::set(out.view(), head < 3 ? not_a_number : -2.0, 0, head, row, 1);
-    }
-  }
-  TensorSet outputs;
-  outputs.add("out", out.view());
-  const Problem problem = parse_problem("hq4 sq1000 d2");
-  // One row of the sample a head: it holds none of the wrong ones.
-  const VerifyOptions few{.min_rows = 4, .matches_defects = false};
-  const Verification right = verify(oracle, problem, Arithmetic{}, outputs, few);
+  const NanHeads problem(std::nullopt);
+  Tensor out = NanHeads::right_output();
+  const Verification right = problem.judge(out);
   BOOST_TEST(right.verdict.has_passed());
   BOOST_TEST(right.verdict.reason == "of 3000 rows that hold NaN or infinity 64 were judged");
   for (std::int64_t row = 300; row < 400; ++row)
     test::set(out.view(), not_a_number, 0, 3, row, 0);
-  BOOST_TEST(!verify(oracle, problem, Arithmetic{}, outputs, few).verdict.has_passed());
+  BOOST_TEST(!problem.judge(out).verdict.has_passed());
 }
 
 BOOST_AUTO_TEST_CASE(one_wrong_nan_among_thousands_of_right_ones_is_found_where_its_row_sees_none) {
-  class SeeingOracle final : public FixedOracle {
-   public:
-    SeeingOracle() : FixedOracle({.batch = 1, .head = 4, .row = 1000}, 1e9) {}
-    void row(const RowPlace& place, const Arithmetic& arithmetic, std::vector<OutputRow>& rows) const override {
-      FixedOracle::row(place, arithmetic, rows);
-      if (place.head < 3) rows[0].value.assign(2, not_a_number);
-    }
-    std::optional<bool> sees_not_finite(const RowPlace& place) const override { return place.head < 3; }
-  };
-  const SeeingOracle oracle;
-  Tensor out(DType::f64, {1, 4, 1000, 2});
-  for (std::int64_t head = 0; head < 4; ++head) {
-    for (std::int64_t row = 0; row < 1000; ++row) {
-      test::set(out.view(), head < 3 ? not_a_number : 1.0, 0, head, row, 0);
-      test::set(out.view(), head < 3 ? not_a_number : -2.0, 0, head, row, 1);
-    }
-  }
-  TensorSet outputs;
-  outputs.add("out", out.view());
-  const Problem problem = parse_problem("hq4 sq1000 d2");
-  const VerifyOptions few{.min_rows = 4, .matches_defects = false};
-  const Verification right = verify(oracle, problem, Arithmetic{}, outputs, few);
+  const NanHeads problem(3);
+  Tensor out = NanHeads::right_output();
+  const Verification right = problem.judge(out);
   BOOST_TEST(right.verdict.has_passed());
   BOOST_TEST(right.verdict.reason ==
              "of 3000 rows that hold NaN or infinity 64 were judged, 2936 of the others see one in their inputs");
   for (const std::int64_t row : {301, 617}) {
     test::set(out.view(), not_a_number, 0, 3, row, 1);
-    const Verification wrong = verify(oracle, problem, Arithmetic{}, outputs, few);
+    const Verification wrong = problem.judge(out);
     BOOST_TEST(!wrong.verdict.has_passed());
     BOOST_TEST(wrong.verdict.reason.find("out (b,h,i,c) = (0,3," + std::to_string(row) + ",1)") == 0U);
     test::set(out.view(), -2.0, 0, 3, row, 1);

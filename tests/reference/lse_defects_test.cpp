@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -9,35 +10,15 @@
 #include "harness/core/oracle.hpp"
 #include "reference/softmax_oracle.hpp"
 #include "tests/defects/kernels/simulated_kernel.hpp"
+#include "tests/reference/featured_problems.hpp"
 #include "tests/support/random_problem.hpp"
 
 namespace {
 
 using namespace attest;
 using test::Defect;
-using test::Extras;
-
-struct Setting {
-  const char* text;
-  Extras extras;
-};
-
-const Setting settings[] = {
-    {"b2 hq4 hkv2 sq33 skv61 d32 dv24 causal", {}},
-    {"hq4 hkv2 sq40 skv56 d32 dv16 causal window=13,-1", {}},
-    {"b2 hq2 sq24 skv48 d24 dv32", {.mask = true, .bias = true, .kv_lengths = true}},
-    {"hq2 sq24 skv80 d32 dv16 dropout=0.3 seed=77", {}},
-    {"hq2 sq24 skv48 d32 softcap=2", {}},
-};
-
-// With two heads the other head is the next.
-std::string_view oracle_name(const test::PlantedDefect& defect) {
-  return defect.defect == Defect::heads_swapped ? "K and V of another head" : defect.name;
-}
-
-bool holds(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
+using test::holds;
+using test::oracle_name;
 
 // The two sides round scores before a tile's maximum is known or after it, and err by other polynomials.
 bool is_same_on_both_sides(Defect defect) {
@@ -50,7 +31,9 @@ BOOST_AUTO_TEST_SUITE(lse_defects)
 
 BOOST_AUTO_TEST_CASE(what_a_defect_changes_in_lse_is_what_kernels_with_it_change) {
   std::map<std::string_view, int> compared;
-  for (const Setting& setting : settings) {
+  std::vector<test::FeaturedProblem> settings(std::begin(test::featured_problems), std::end(test::featured_problems));
+  settings.push_back({"hq2 sq24 skv48 d32 softcap=2", {}});
+  for (const test::FeaturedProblem& setting : settings) {
     const Problem problem = parse_problem(setting.text);
     const TensorStorage inputs = test::random_inputs(problem, "normal", setting.extras, 52);
     const Arithmetic arithmetic = test::simulated_arithmetic(problem, {});

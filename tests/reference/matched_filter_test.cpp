@@ -13,36 +13,17 @@
 #include "harness/verify/verify.hpp"
 #include "reference/softmax_oracle.hpp"
 #include "tests/defects/kernels/simulated_kernel.hpp"
+#include "tests/reference/featured_problems.hpp"
 #include "tests/support/random_problem.hpp"
 
 namespace {
 
 using namespace attest;
 using test::Defect;
-using test::Extras;
+using test::holds;
+using test::oracle_name;
 
 constexpr Nature chance{.continuous = true, .exchangeable = true};
-
-struct Setting {
-  const char* text;
-  Extras extras;
-};
-
-const Setting settings[] = {
-    {"b2 hq4 hkv2 sq33 skv61 d32 dv24 causal", {}},
-    {"hq4 hkv2 sq40 skv56 d32 dv16 causal window=13,-1", {}},
-    {"b2 hq2 sq24 skv48 d24 dv32", {.mask = true, .bias = true, .kv_lengths = true}},
-    {"hq2 sq24 skv80 d32 dv16 dropout=0.3 seed=77", {}},
-};
-
-// Simulated defects under the names that the oracle gives them; with two heads the other head is the next.
-std::string_view oracle_name(const test::PlantedDefect& defect) {
-  if (defect.defect == Defect::heads_swapped) return "K and V of another head";
-  if (defect.defect == Defect::value_row_swapped) return "V rows swapped";
-  if (defect.defect == Defect::zeros) return "output all zeros";
-  if (defect.defect == Defect::previous_head) return "output of the previous head";
-  return defect.name;
-}
 
 // Those that the two sides make in another way: the mean of keys seen or of all, another polynomial, another row, and
 // weights and scores that are rounded before a tile's maximum is known or after it is.
@@ -79,17 +60,13 @@ bool passes(const Verification& verification, std::string_view rule) {
   return found->passed;
 }
 
-bool holds(const std::string& text, std::string_view part) {
-  return text.find(part) != std::string::npos;
-}
-
 }  // namespace
 
 BOOST_AUTO_TEST_SUITE(matched_filter)
 
 BOOST_AUTO_TEST_CASE(changes_of_the_oracle_are_what_kernels_with_the_defect_change) {
   std::map<std::string_view, int> compared;
-  for (const Setting& setting : settings) {
+  for (const test::FeaturedProblem& setting : test::featured_problems) {
     const Problem problem = parse_problem(setting.text);
     const TensorStorage inputs = test::random_inputs(problem, "normal", setting.extras, 51);
     const Arithmetic arithmetic = test::simulated_arithmetic(problem, {});
@@ -103,7 +80,7 @@ BOOST_AUTO_TEST_CASE(changes_of_the_oracle_are_what_kernels_with_the_defect_chan
       if (at == known.end() || !is_same_on_both_sides(one.defect) || !one.shows(problem, presence_of(inputs.views())))
         continue;
       // The simulated kernel's tiles hold visible keys only.
-      const bool by_tiles = holds(std::string(one.name), "rescaled") || holds(std::string(one.name), "in bf16");
+      const bool by_tiles = holds(one.name, "rescaled") || holds(one.name, "in bf16");
       if (by_tiles && (problem.has_window() || setting.extras.mask)) continue;
       const TensorStorage wrong = test::run_simulated(problem, inputs.views(), {}, one.defect);
       double difference = 0.0, size = 0.0;
@@ -121,7 +98,7 @@ BOOST_AUTO_TEST_CASE(changes_of_the_oracle_are_what_kernels_with_the_defect_chan
         }
       });
       // f32 errs by about 1e-7 an element, and bf16 sums that round the other way by 2^-9 of themselves, rarely.
-      const double allowed = holds(std::string(one.name), "in bf16") ? 0.05 : 1e-3;
+      const double allowed = holds(one.name, "in bf16") ? 0.05 : 1e-3;
       BOOST_TEST_CONTEXT(setting.text << ": " << one.name) {
         BOOST_TEST(std::sqrt(difference) <= allowed * std::sqrt(size) + 1e-5);
         if (size > 1e-4) ++compared[one.name];
@@ -133,7 +110,7 @@ BOOST_AUTO_TEST_CASE(changes_of_the_oracle_are_what_kernels_with_the_defect_chan
 
 BOOST_AUTO_TEST_CASE(honest_kernels_pass_rule_m) {
   double largest = 0.0;
-  for (const Setting& setting : settings) {
+  for (const test::FeaturedProblem& setting : test::featured_problems) {
     for (const char* type : {"f32", "bf16", "f16"}) {
       for (const char* kind : {"normal", "outliers", "large_logits"}) {
         for (const std::uint64_t seed : {61, 62, 63}) {

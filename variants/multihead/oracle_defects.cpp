@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "reference/softmax_defects.hpp"
 #include "variants/multihead/shapes.hpp"
 
 namespace attest::multihead {
@@ -44,17 +45,6 @@ constexpr KnownDefect own_defects[own_count] = {
     {.name = "W_v for W_k", .output = "heads_k"},
     {.name = "W_k for W_v", .output = "heads_v"},
 };
-
-// wrong - right; empty where that is nothing.
-std::vector<double> difference(std::vector<double> wrong, const std::vector<double>& right) {
-  bool changes = false;
-  for (std::size_t c = 0; c < wrong.size(); ++c) {
-    wrong[c] -= right[c];
-    changes = changes || wrong[c] != 0.0;
-  }
-  if (!changes) wrong.clear();
-  return wrong;
-}
 
 // The defects of the attention that a module can show: it keeps no lse.
 bool is_of_module(const KnownDefect& defect) {
@@ -143,7 +133,7 @@ LineChanges ModuleDefects::context_changes(const RowPlace& place, const Arithmet
     }
   }
   // Merged so, column c * heads + h holds element c of head h: the inverse of the split.
-  line.change[first_own + merged] = difference(transposed_columns(right, problem_.head_dim), right);
+  line.change[first_own + merged] = change(transposed_columns(right, problem_.head_dim), right);
   return line;
 }
 
@@ -161,17 +151,17 @@ std::vector<LineChanges> ModuleDefects::changes(const RowPlace& place, const Ari
   const std::vector<double> context = token_of(stages_.context, place.batch, place.row);
   for (const double bias : stages_.o.bias())
     out.change[first_own + bias_o].push_back(-bias);
-  out.change[first_own + transposed_o] = difference(stages_.o.by_transposed(context), stages_.o(context).value);
+  out.change[first_own + transposed_o] = change(stages_.o.by_transposed(context), stages_.o(context).value);
 
   const auto add_head = [&](std::string_view output, const WrongTokens& wrong, std::int64_t head, std::int64_t row,
                             Own bias, Own transposed, Own split, Own foreign) {
     LineChanges& line = add(output, {place.batch, head, row});
     const auto part = [&](const std::vector<double>& token) { return of_head(token, head, problem_.head_dim); };
     const std::vector<double> right = part(wrong.right);
-    line.change[first_own + bias] = difference(part(wrong.without_bias), right);
-    line.change[first_own + transposed] = difference(part(wrong.transposed), right);
-    line.change[first_own + split] = difference(part(wrong.split), right);
-    if (foreign != own_count) line.change[first_own + foreign] = difference(part(wrong.foreign), right);
+    line.change[first_own + bias] = change(part(wrong.without_bias), right);
+    line.change[first_own + transposed] = change(part(wrong.transposed), right);
+    line.change[first_own + split] = change(part(wrong.split), right);
+    if (foreign != own_count) line.change[first_own + foreign] = change(part(wrong.foreign), right);
   };
   const WrongTokens query = wrong_tokens(stages_.q, token_of(stages_.x, place.batch, place.row), place, nullptr);
   std::vector<std::pair<WrongTokens, WrongTokens>> keys;
